@@ -17,9 +17,9 @@ from canary.cli.rights import may
 from canary.cli.templates import KnownTemplates, stored_templates
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
+from canary.controller.places import service_keys, service_names
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.references import alert_field, named, remedy_of
-from canary.controller.rendering import service_keys, service_names
 from canary.controller.secrets import SecretReader, presented
 from canary.controller.templates import alert_provider_key
 from canary.errors import CanaryError, Forbidden, NotFound, Problem
@@ -235,7 +235,7 @@ def owned_by(record: CanaryRecord) -> Iterator[ObjectKey]:
         return
     keys: list[ObjectKey] = [*record.sides[1:], *record.autoscalers[1:]]
     if workload is None or not workload.serves:
-        keys += service_keys(record, service_names(record)[1:])
+        keys += service_keys(record)[1:]
     if record.router is not None:
         keys += record.router.objects(record.canary).own
     yield from dict.fromkeys(keys)

@@ -7,7 +7,7 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.cli.managed import managed
 from canary.controller.canaries import CanaryRecord
-from canary.controller.rendering import service_keys, service_names
+from canary.controller.places import service_keys, service_names
 from canary.core.plan import plan
 from canary.core.traffic import Traffic
 from canary.errors import Problem

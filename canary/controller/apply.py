@@ -207,7 +207,8 @@ class Applier:
     def _wanted(self, record: CanaryRecord, action: Rendered) -> list[Wanted]:
         match action:
             case EnsureServices():
-                return self._renderer.services(record, self._target(record), action.apex)
+                target, shared = self._target(record), action.shared
+                return self._renderer.services(record, target, action.apex, shared=shared)
             case EnsureAutoscaler():
                 return self._renderer.autoscaler(record, action.minimum)
             case RouteTraffic():
@@ -276,8 +277,8 @@ class Applier:
                 writes = self._renderer.former_route(record, action)
             case GiveBack():
                 writes, gone = self._renderer.give_back(record, action)
-            case RestoreRoutes():
-                writes, gone = self._renderer.restoration(record)
+            case RestoreRoutes(alone=alone):
+                writes, gone = self._renderer.restoration(record, alone=alone)
             case LeaveBehind():
                 budgets = (each.key for each in self._budgets.find(record).wanted)
                 writes = self._renderer.left_behind(record, budgets)

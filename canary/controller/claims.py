@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from canary.api.kinds import SERVICE, ObjectKey
 from canary.controller.canaries import CanaryRecord
+from canary.controller.places import service_keys
 from canary.controller.records import Packed
 from canary.controller.store import Store
 from canary.objects.ownership import CanaryOwner, adopted, canary_owners, ours, ours_or_ownerless
@@ -99,9 +100,7 @@ def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
     The apex service and the route of its name are the user's to have: they are adopted, unless
     another Canary has them.
     """
-    spec, namespace = record.canary.spec, record.key.namespace
-    for name in (spec.primary_service_name, spec.canary_service_name):
-        yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
+    yield from service_keys(record)[1:]
     yield from record.autoscalers[1:]
     if record.router:
         yield from record.router.objects(record.canary).own

@@ -29,11 +29,16 @@ class DriftFinder:
         self._renderer = renderer
 
     def find(
-        self, record: CanaryRecord, target: WorkloadRecord | None, budgets: Sequence[Wanted]
+        self,
+        record: CanaryRecord,
+        target: WorkloadRecord | None,
+        budgets: Sequence[Wanted],
+        *,
+        shared: bool,
     ) -> tuple[Drift, ...]:
         """Find what must be put back for a Canary whose primary serves.
 
-        `budgets` are the primary's as they must be.
+        `budgets` are the primary's as they must be; the apex service leads to it, or is `shared`.
         """
         status, changes = record.status, self._store.changes
         kept = (*self._renderer.kept(record), *(each.key for each in budgets if not each.foreign))
@@ -46,7 +51,7 @@ class DriftFinder:
         if not changed:
             return drifts
         try:
-            wanted = [*self._wanted(record, target, changed), *budgets]
+            wanted = [*self._wanted(record, target, changed, shared=shared), *budgets]
         except CanaryError:
             # The write fails in the same way, and reports it.
             return drifts
@@ -68,9 +73,14 @@ class DriftFinder:
             )
 
     def _wanted(
-        self, record: CanaryRecord, target: WorkloadRecord | None, changed: list[ObjectKey]
+        self,
+        record: CanaryRecord,
+        target: WorkloadRecord | None,
+        changed: list[ObjectKey],
+        *,
+        shared: bool,
     ) -> list[Wanted]:
-        wanted = self._renderer.services(record, target, Side.PRIMARY)
+        wanted = self._renderer.services(record, target, Side.PRIMARY, shared=shared)
         traffic = intended(record.canary.spec, record.status)
         return [
             *wanted,

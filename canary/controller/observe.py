@@ -20,6 +20,7 @@ from canary.controller.drifts import DriftFinder
 from canary.controller.former import lost_routers
 from canary.controller.kept_sides import runs_template
 from canary.controller.memo import Memo
+from canary.controller.places import by_subsets
 from canary.controller.records import WorkloadRecord
 from canary.controller.references import References
 from canary.controller.store import Store
@@ -30,6 +31,7 @@ from canary.core.facts import BindingPolicy, Dependency, Facts, Outage, Policy, 
 from canary.core.needs import Need
 from canary.core.peers import Peer
 from canary.core.recorded import records_of
+from canary.core.subsets import leads_to_both
 from canary.errors import SpecWarning
 from canary.objects.ownership import ours
 from canary.resources.revision import Hashing
@@ -113,7 +115,9 @@ class Observer:
         else:
             obstacle = obstacle or self._renderer.unshared(record) or self._unpromoted(record)
         abilities = record.router.abilities(canary) if record.router else None
-        budgets = self._budgets.find(record)
+        budgets, former = self._budgets.find(record), self._renderer.left(record)
+        subsets, seen_primary = by_subsets(record), self._workload(record, primary)
+        shared = leads_to_both(record.status, seen_primary, former, by_subsets=subsets)
         minimum, target_rests = self._target_autoscaler(record)
         maximum, primary_rests = self._renderer.primary_bounds(record)
         return Facts(
@@ -123,7 +127,7 @@ class Observer:
             has_finalizer=FINALIZER in record.finalizers,
             commands=record.commands,
             target=self._workload(record, target),
-            primary=self._workload(record, primary),
+            primary=seen_primary,
             revision=seen,
             routed=self._store.routed(record),
             refusal=self._store.refusal(record),
@@ -149,14 +153,15 @@ class Observer:
             taken="; ".join(filter(None, (self._claims.taken(record), budgets.taken))),
             provider=record.provider,
             routed_by=canary.spec.references(abilities.references) if abilities else (),
+            by_subsets=subsets,
             kept=record.keeps,
             splits=abilities is None or abilities.splits,
             by_replicas=abilities is not None and abilities.by_replicas,
             ordinals=divided.pods if divided is not None else None,
             strays=divided is not None and divided.strays,
             settling=abilities.settles if abilities else timedelta(0),
-            former=self._renderer.left(record),
-            drifts=self._drifts.find(record, target, budgets.wanted),
+            former=former,
+            drifts=self._drifts.find(record, target, budgets.wanted, shared=shared),
             others=others,
             dependencies=dependencies,
             members=members,

@@ -3,18 +3,19 @@
 Which names a Canary has, those of earlier specs included, is known in `wanted.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from canary.api.kinds import SERVICE, Manifest, ObjectKey
+from canary.api.kinds import Manifest, ObjectKey
 from canary.controller.canaries import CanaryRecord
 from canary.controller.claims import Claims
+from canary.controller.places import by_subsets, service_keys, service_names
 from canary.controller.records import WorkloadRecord
 from canary.controller.store import Store
 from canary.core.actions import Side
 from canary.core.traffic import Traffic, intended
 from canary.errors import InvalidSpec, Problem
-from canary.objects.ownership import adopted, ours_or_ownerless
+from canary.objects.ownership import SHARED_LABEL, adopted, ours_or_ownerless
 from canary.objects.render import Lacking, Render
 from canary.resources.names import (
     SelectorLabel,
@@ -78,9 +79,14 @@ class Rendering:
         return label
 
     def services(
-        self, record: CanaryRecord, target: WorkloadRecord | None, apex: Side | None
+        self,
+        record: CanaryRecord,
+        target: WorkloadRecord | None,
+        apex: Side | None,
+        *,
+        shared: bool = False,
     ) -> list[Wanted]:
-        """Render the services."""
+        """Render the services; the apex service may select the pods of both sides instead."""
         if target is None:
             return []
         found = {key.name: self._store.manifest(key) for key in service_keys(record)}
@@ -98,6 +104,14 @@ class Rendering:
         ports = service_ports(record.canary, target.services_outline)
         left = self._left(record) if apex is Side.TARGET else frozenset()
         made = services(record.canary, selectors, ports, existing, apex, left=left)
+        if shared:
+            name = record.canary.spec.service_name
+            pods = {SHARED_LABEL: name}
+            both = apex_service(record.canary, selectors, ports, existing.get(name), pods)
+            made = (*(each for each in made if each.key.name != name), both)
+        # Only services of their own are the sides'.
+        names = service_names(record)
+        made = tuple(each for each in made if each.key.name in names)
         return self.beside(record, (*made, *self._beforehand(record, apex)))
 
     def _beforehand(self, record: CanaryRecord, apex: Side | None) -> tuple[Render, ...]:
@@ -135,6 +149,14 @@ class Rendering:
         restoration = record.router.restore(record.canary, routes)
         gone = tuple(key for key in restoration.remove if key in routes.existing)
         return self.beside(record, restoration.write), gone
+
+    def restored_weights(self, record: CanaryRecord) -> Return:
+        """Do so with what holds the weights alone, so that what it refers to outlasts it."""
+        written = record.router.objects(record.canary).written if record.router else ()
+        writes, gone = self.restoration(record)
+        weights = written[-1:]
+        here = [each for each in writes if each.key in weights]
+        return here, tuple(key for key in gone if key in weights)
 
     def afterwards(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
         """Name what goes when proxies have followed the routes that are given back."""
@@ -196,6 +218,8 @@ class Rendering:
         if record.router.by_apex:
             shared = self._shared_apex(record)
             cluster = replace(cluster, apex=self._apex(record), shared_apex=shared)
+        elif by_subsets(record):
+            cluster = replace(cluster, pods=self._pods(record))
         return record.router.render(canary, cluster, traffic)
 
     def _apex(self, record: CanaryRecord) -> dict[Side, Render]:
@@ -209,6 +233,19 @@ class Rendering:
         found = self._store.manifest(service_keys(record)[0])
         sides = (Side.PRIMARY, Side.TARGET) if target else (Side.PRIMARY,)
         return {side: apex_service(record.canary, selectors, ports, found, side) for side in sides}
+
+    def _pods(self, record: CanaryRecord) -> dict[Side, Mapping[str, str]]:
+        """Tell by which labels the pods of each side that there is are selected."""
+        target = self._store.target(record)
+        workload = target or self.primary(record)
+        if workload is None or not workload.outline:
+            return {}
+        selectors = self._selectors(record, workload)
+        return (
+            {Side.PRIMARY: selectors.primary, Side.TARGET: selectors.target}
+            if target
+            else {Side.PRIMARY: selectors.target}
+        )
 
     def unshared(self, record: CanaryRecord) -> str:
         """Say why the apex service cannot select both sides; empty where it can, or need not."""
@@ -247,24 +284,3 @@ class Rendering:
             found = kept_selectors(outline, label, beside.services_outline if beside else None)
             return found.given_back if apex is Side.TARGET else found
         return pod_selectors(outline, label, primary.services_outline if primary else None)
-
-
-def routed(record: CanaryRecord) -> frozenset[ObjectKey]:
-    """Name what the router writes, so that nothing else may."""
-    if record.router is None:
-        return frozenset()
-    return frozenset(record.router.objects(record.canary).written)
-
-
-def service_names(record: CanaryRecord) -> tuple[str, ...]:
-    """Name the services of a Canary, the apex first."""
-    spec = record.canary.spec
-    return spec.service_name, spec.primary_service_name, spec.canary_service_name
-
-
-def service_keys(record: CanaryRecord, names: tuple[str, ...] = ()) -> tuple[ObjectKey, ...]:
-    """Say where services are: those of a Canary, the apex first, or those with some names."""
-    return tuple(
-        ObjectKey(kind=SERVICE, namespace=record.key.namespace, name=name)
-        for name in names or service_names(record)
-    )

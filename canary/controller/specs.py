@@ -86,6 +86,8 @@ class SpecReader:
             problems += (*workload.problems(canary), *_beyond_abilities(canary, workload))
             if router is not None and router.by_apex and workload.serves:
                 problems.append(_switched(canary, workload, router))
+            if router is not None and router.abilities(canary).by_subsets:
+                problems += _beyond_subsets(canary, workload, router)
             if router is not None and router.abilities(canary).by_replicas:
                 problems += _beyond_replicas(canary, workload, router)
         problems += _beyond_namespace(canary, router, self._boundary)
@@ -143,6 +145,18 @@ def _beyond_abilities(canary: Canary, workload: Target) -> Iterator[Problem]:
         kind = workload.kind.kind
         remedy = f"remove it: a {kind} has no number of replicas that an autoscaler could change"
         yield Problem("spec.autoscalerRef", shown(reference.name), remedy)
+
+
+def _beyond_subsets(canary: Canary, workload: Target, router: Router) -> Iterator[Problem]:
+    """Name a target that needs the services of its sides."""
+    if workload.serves or workload.keeps:
+        name, kind = canary.spec.provider or router.name, workload.kind.kind
+        needs = f"a target of kind {kind}" if workload.serves else "a target that is kept"
+        remedy = (
+            f"name another router, such as {router.name}: with {name} the sides have no Services, "
+            f"and {needs} needs them"
+        )
+        yield Problem("spec.provider", shown(name), remedy)
 
 
 def _switched(canary: Canary, workload: Target, router: Router) -> Problem:

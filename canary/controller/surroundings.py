@@ -11,6 +11,7 @@ from time import monotonic
 from canary.api.kinds import Kind, Manifest
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
+from canary.controller.places import by_subsets
 from canary.core.facts import Survey
 from canary.core.preflight import preflight_due
 from canary.errors import Forbidden, NotFound, Problem
@@ -67,7 +68,8 @@ class Surroundings:
         if isinstance(label, Problem):
             return None
         found = {kind: await self._list(kind, namespace) for kind in surveyed_kinds(router.names)}
-        return survey(canary, router.names, target, label, found)
+        subsets = by_subsets(record)
+        return survey(canary, router.names, target, label, found, by_subsets=subsets)
 
     async def _list(self, kind: Kind, namespace: str) -> tuple[Manifest, ...]:
         place, now = (kind, namespace), self._clock()

@@ -10,15 +10,9 @@ from canary.api.kinds import Manifest, ObjectKey
 from canary.controller.canaries import CanaryRecord
 from canary.controller.former import formers, held
 from canary.controller.memo import Memo
+from canary.controller.places import by_subsets, routed, service_keys, service_names
 from canary.controller.records import WorkloadRecord
-from canary.controller.rendering import (
-    Rendering,
-    Return,
-    Wanted,
-    routed,
-    service_keys,
-    service_names,
-)
+from canary.controller.rendering import Rendering, Return, Wanted
 from canary.controller.store import Store
 from canary.core.actions import GiveBack, RouteFormer, Side
 from canary.core.facts import Former
@@ -47,13 +41,18 @@ class Renderer:
         return self._rendering.label(workload)
 
     def services(
-        self, record: CanaryRecord, target: WorkloadRecord | None, apex: Side | None
+        self,
+        record: CanaryRecord,
+        target: WorkloadRecord | None,
+        apex: Side | None,
+        *,
+        shared: bool = False,
     ) -> list[Wanted]:
         """Render the services; former apex services lead where the apex does, as long as they exist.
 
         Those that the router writes are part of the route until they are given back.
         """
-        wanted = self._rendering.services(record, target, apex)
+        wanted = self._rendering.services(record, target, apex, shared=shared)
         if apex is not None:
             for other in self._with_apex(record):
                 wanted += [
@@ -173,7 +172,7 @@ class Renderer:
         version = record.generation or record.resource_version
         contents = self._rendering.behind_route(record)
         inputs = (record.uid, version, self._store.missing(record), *contents)
-        if not record.router.by_apex:
+        if not (record.router.by_apex or by_subsets(record)):
             return inputs
         target = self._store.target(record)
         primary = self._rendering.primary(record)
@@ -181,8 +180,10 @@ class Renderer:
         former = map(self._store.content, _apex_keys(record))
         return (*inputs, *workloads, *former)
 
-    def restoration(self, record: CanaryRecord) -> Return:
+    def restoration(self, record: CanaryRecord, *, alone: bool = False) -> Return:
         """Render the routes as they were before tidegate, and name those that must go."""
+        if alone:
+            return self._rendering.restored_weights(record)
         writes, gone = self._rendering.restoration(record)
         for other in (*self._formers(record), *held(record)):
             more, also_gone = self._former_routes(record, other)
@@ -246,6 +247,7 @@ class Renderer:
             service=other.service,
             provider=other.provider,
             references=other.references,
+            by_subsets=by_subsets(other),
             unknown=unknown,
             routes=unknown or to_restore,
             routed=self._store.routed(other) if to_restore else None,

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from canary.controller.canaries import AnyCanary, BrokenCanary, CanaryRecord
+from canary.controller.places import by_subsets
 from canary.controller.records import WorkloadRecord
 from canary.core.counts import counts_matter
 from canary.core.facts import Trouble, Workload
+from canary.resources.names import shared_label_lacking
 
 
 def as_fact(
@@ -16,6 +18,8 @@ def as_fact(
     trouble: Trouble | None = None,
 ) -> Workload:
     """Show a workload of a Canary to decisions."""
+    needed = by_subsets(record) and bool(found.outline)
+    lacking = _lacking(record, found) if needed else ""
     return Workload(
         name=found.name,
         uid=found.uid,
@@ -40,7 +44,14 @@ def as_fact(
         and (found.side is None or found.side.scales),
         trouble=trouble,
         moving=found.side is not None and found.side.moving,
+        lacking=lacking,
+        labelled=needed and not lacking,
     )
+
+
+def _lacking(record: CanaryRecord, found: WorkloadRecord) -> str:
+    """Name the label that pods behind the one service of both sides have, where they lack it."""
+    return shared_label_lacking(record.canary.spec.service_name, found.services_outline)
 
 
 def matters(record: AnyCanary, before: object, after: object) -> bool:

@@ -61,6 +61,8 @@ class EnsureServices:
     """
 
     apex: Side | None
+    shared: bool = False
+    """Whether the apex service selects the pods of both sides instead, which a route tells apart."""
     left: frozenset[str] = frozenset()
     """The services, as kind/name, that are left for now as someone else changed them."""
 
@@ -112,6 +114,9 @@ class RouteTraffic:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreRoutes:
     """Routes are as they were before tidegate; those it created are gone."""
+
+    alone: bool = False
+    """Only what splits traffic, so that what it refers to outlasts it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,9 @@ def _outlook(spec: CanarySpec, workload: Workload) -> tuple[bool, ...]:
         analysis.primary_ready_threshold,
     )
     ready = (workload.ready(threshold) for threshold in thresholds)
-    return (workload.serves, workload.given_up, *ready)
+    # An apex service that selects the pods of both sides does so once the last one has its label.
+    selected = workload.labelled and workload.uniform
+    return (workload.serves, workload.given_up, selected, *ready)
 
 
 def _by_numbers(status: CanaryStatus) -> bool:

@@ -57,7 +57,7 @@ from canary.core.settled import settled
 from canary.core.shares import note_shares, warn_of_shares
 from canary.core.situation import Decision, Question, Situation, Turn, earliest
 from canary.core.telling import lasting_at, reason_said, tell_waits
-from canary.core.termination import terminate
+from canary.core.termination import leads_back_at, terminate
 from canary.core.tolerance import tell_warnings
 from canary.core.unseen import seen_again, without_sight
 from canary.core.upkeep import undo_at_once, undo_drifts, upkeep_at
@@ -235,6 +235,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             run.next_analysis_at if run and looking else None,
             preflight_at(status),
             *given_back_at(situation),
+            leads_back_at(situation),
             references_at(situation),
             primary_known_at(situation),
             situation.drained_at if parking else None,

@@ -28,14 +28,21 @@ from canary.core.capacity import is_held, primary_size, scales_canary, size_for,
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
 from canary.core.leave import Stop, stopped
-from canary.core.names import former_routes, former_routes_left, formers_reach_canary, to_give_back
+from canary.core.names import (
+    former_routes,
+    former_routes_left,
+    formers_reach_canary,
+    new_way_waits,
+    to_give_back,
+)
 from canary.core.peers import leaving_rival
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
 from canary.core.revision import at_applied
 from canary.core.scale import canary_size, goes_to_first_traffic
 from canary.core.situation import Situation
-from canary.core.termination import replicas_to_give_back
+from canary.core.subsets import shares_apex
+from canary.core.termination import leads_back, replicas_to_give_back
 from canary.core.traffic import Seen
 from canary.core.upkeep import left_alone
 
@@ -93,8 +100,11 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
         if situation.status.last_promoted_spec and situation.facts.routed is not None:
             yield RouteTraffic(traffic=situation.intended)
         return
-    yield EnsureServices(apex=Side.TARGET)
-    yield RestoreRoutes()
+    if leads_back(situation):
+        yield EnsureServices(apex=Side.TARGET)
+        yield RestoreRoutes()
+    else:
+        yield RestoreRoutes(alone=True)
     if situation.facts.kept:
         yield ResumeTarget()
 
@@ -118,7 +128,8 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
         yield EnsureBudgets()
     if situation.primary_smaller and not switching and not situation.facts.kept:
         yield ScalePrimary(replicas=_replicas(situation))
-    yield EnsureServices(apex=Side.PRIMARY if switching else None)
+    apex = Side.PRIMARY if switching else None
+    yield EnsureServices(apex=apex, shared=shares_apex(situation))
     if switching or status.canary_weight:
         yield RouteTraffic(traffic=situation.intended)
 
@@ -131,13 +142,13 @@ def _while_served(situation: Situation) -> Iterator[Action]:
         # Nothing was ever promoted: the target serves as it did before tidegate.
         return
     # Traffic comes first: whatever else can't be written must not keep it on a side that is lost.
-    yield EnsureServices(apex=Side.PRIMARY, left=left_alone(situation))
+    shared, left = shares_apex(situation), left_alone(situation)
+    yield EnsureServices(apex=Side.PRIMARY, shared=shared, left=left)
     yield from _route(situation)
     if situation.facts.strays:
         yield ReplaceStrays()
     yield from former_routes(situation)
     promoted = status.phase in _PROMOTED or _promotion_failed(situation)
-    left = left_alone(situation)
     if not still_serves(situation) and f"{spec.target_ref.kind}/{spec.primary_name}" not in left:
         yield EnsurePrimary(
             revision=status.last_applied_spec if promoted else status.last_promoted_spec,
@@ -192,9 +203,11 @@ def _route(situation: Situation) -> Iterator[Action]:
     or undone by hand, waits until the canary can take it.
     """
     routed = situation.facts.routed
-    if routed is None and _new_names_wait(situation):
+    if (routed is None and _new_names_wait(situation)) or new_way_waits(situation):
         return
     traffic, left = situation.intended, left_alone(situation)
+    if situation.facts.cut_off:
+        traffic = traffic.without_canary()
     if situation.facts.ordinals is not None and traffic.weight and not at_applied(situation):
         # A partition that is lowered starts whatever the template holds by now.
         return

@@ -131,17 +131,26 @@ class Workload:
     trouble: Trouble | None = None
     moving: bool = False
     """Its controller may give its pods another template at any moment: it is kept, and not paused."""
+    lacking: str = ""
+    """The label by which the apex service selects the pods of both sides, as key: value, where the
+    router needs it and the pod template lacks it."""
+    labelled: bool = False
+    """Whether the router needs that label and the pod template has it."""
 
     def ready(self, threshold_percent: int = FULL_READINESS) -> bool:
         """Tell whether enough pods of the current template serve, and none of an older one."""
         return (
-            self.observed
+            self.uniform
             and not self.moving
             and self.replicas > 0
             and self.updated >= self.replicas
-            and self.total <= self.updated
             and self.available >= max(1, self.updated * threshold_percent // FULL_READINESS)
         )
+
+    @property
+    def uniform(self) -> bool:
+        """Whether no pod of an older template is left."""
+        return self.observed and self.total <= self.updated
 
     @property
     def given_up(self) -> bool:
@@ -255,6 +264,8 @@ class Former:
     """The services of its sides exist."""
     apex: bool = False
     """Its apex service exists, and leads where tidegate has it lead."""
+    by_subsets: bool = False
+    """Its route tells the sides apart behind the apex service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,6 +387,9 @@ class Facts:
     """Whether the router can send shares of the requests to both sides, rather than all to one."""
     by_replicas: bool = False
     """Whether a share of the requests is that of the canary's ready pods among those of both sides."""
+    by_subsets: bool = False
+    """Whether the router tells the sides apart behind the apex service, which selects the pods of both
+    by a label of theirs: they have no services."""
     kept: bool = False
     """The target's own pods are the primary: it can be given the target's template, and no other.
 
@@ -432,6 +446,11 @@ class Facts:
     records: str = ""
     """Where the full records of its runs are written, a folder each; empty where there are none."""
     policy: Policy = Policy()
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the apex service cannot lead to the canary, as pods lack the label for that."""
+        return any(each is not None and each.lacking for each in (self.target, self.primary))
 
     def answer(self, need: Need[T]) -> T | None:
         """Give the answer to a need; None while there is none."""

@@ -20,6 +20,7 @@ from canary.core.relief import relieve
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.run import begin
 from canary.core.situation import Situation, Turn
+from canary.core.subsets import await_label
 from canary.core.upkeep import await_peace
 from canary.core.weights import FULL
 from canary.core.wishes import Granted
@@ -144,7 +145,9 @@ def _await_upkeep(kept: Situation) -> Situation | None:
         return _await_primary(kept)
     if kept.facts.taken:
         return hold_for_name(kept)
-    changed = await_template(kept) or await_peace(kept) or await_former_routes(kept)
+    changed = (
+        await_template(kept) or await_label(kept) or await_peace(kept) or await_former_routes(kept)
+    )
     if changed is not None:
         return changed
     return _await_autoscaler(kept) if kept.facts.autoscaler_missing else None

@@ -1,5 +1,7 @@
 """Initialising: the primary comes up beside the serving target, then takes its traffic over."""
 
+from datetime import datetime
+
 from canary.api.status import Outcome, Phase, Severity, Stage, clip
 from canary.core import waits as why
 from canary.core.facts import Revision
@@ -8,6 +10,7 @@ from canary.core.preflight import hold_for_risk
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.situation import Situation
 from canary.core.stop import hold_initialisation
+from canary.core.subsets import hold_for_label
 
 SWITCHING = frozenset({Stage.ROUTING, Stage.DRAINING})
 """The stages in which clients come over from the target to a primary that is ready."""
@@ -28,7 +31,9 @@ def initialise(situation: Situation) -> Situation:
     revision = current_revision(situation.status, situation.facts)
     if revision is None:
         return _await(situation, *no_revision(situation))
-    return hold_for_risk(situation) or _take_over(situation, revision)
+    # What has the apex service's clients by now keeps them.
+    lacking = None if situation.stage in SWITCHING else hold_for_label(situation)
+    return lacking or hold_for_risk(situation) or _take_over(situation, revision)
 
 
 def _take_over(situation: Situation, revision: Revision) -> Situation:
@@ -50,10 +55,10 @@ def _take_over(situation: Situation, revision: Revision) -> Situation:
     situation = situation.step_to(0)
     refusal, seen = situation.facts.refusal, situation.facts.routed
     routed = seen is not None and not seen.exposes_canary()
-    if not routed and not switching and not situation.propagated:
+    known_at = _known_at(situation)
+    if not routed and not switching and situation.now < known_at:
         # A proxy that learns of a service and of a route to it at once may fail requests.
         message = "waiting for proxies to learn of the new services"
-        known_at = situation.propagated_at
         waiting = situation.at(Stage.PROPAGATING, until=known_at)
         return waiting.say(why.PROPAGATING, message, until=known_at)
     if not routed or refusal:
@@ -63,6 +68,19 @@ def _take_over(situation: Situation, revision: Revision) -> Situation:
     message = "waiting for clients to move from the target to the primary"
     draining = situation.drain(message)
     return _complete(draining) if draining.overdue else draining
+
+
+def _known_at(situation: Situation) -> datetime:
+    """Tell when proxies know what the route will lead to.
+
+    Services are made as the phase begins; the primary's pods come behind the apex service when all
+    of them are ready.
+    """
+    if not situation.facts.by_subsets:
+        return situation.propagated_at
+    stage = situation.status.stage
+    since = stage.since if stage and stage.name is Stage.PROPAGATING else situation.now
+    return since + situation.drain_time
 
 
 def hold_for_name(situation: Situation) -> Situation:
@@ -79,14 +97,16 @@ def _pin_first(situation: Situation, revision: Revision) -> Situation:
 
     Where a primary of ours serves already, a status was lost, or the target has moved on: what
     serves stays, and the target's revision has to pass a run of its own. Clients that have come
-    over to the primary are served, however many of its pods are ready.
+    over to the primary are served, however many of its pods are ready. One that has none of them, and
+    lacks the label that the apex service selects by, is given it.
     """
     target, primary = situation.facts.target, situation.facts.primary
     ours = primary.revision if primary is not None else ""
     parked = target is not None and target.replicas == 0
     if primary is None or not ours:
         return pin(situation, revision)
-    if ours != revision.id and (parked or situation.primary_ready or _has_clients(situation)):
+    sound = situation.primary_ready and not primary.lacking
+    if ours != revision.id and (parked or sound or _has_clients(situation)):
         return pin(situation, Revision(id=ours, images=primary.images)).but(target_version="")
     return pin(situation, revision)
 

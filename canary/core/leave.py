@@ -33,6 +33,7 @@ from canary.core.queue import ask_queue
 from canary.core.references import unjudgeable
 from canary.core.situation import Situation, timed_out
 from canary.core.stop import ask_readable, ask_stop
+from canary.core.subsets import ask_label
 from canary.core.windows import ask_windows
 from canary.core.wishes import Granted, Leave, Wish, Withheld
 
@@ -235,8 +236,8 @@ def _stand_by_unread(situation: Situation, withheld: Withheld) -> Situation:
     return _told(waiting, withheld, Severity.WARN) if first else waiting
 
 
-def _stand_by_spent(situation: Situation, withheld: Withheld) -> Situation:
-    """Wait for an error budget; told once, to those who get alerts as well."""
+def _stand_by_alerted(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait for what needs a person; told once, to those who get alerts as well."""
     waiting = stand_by(situation, withheld)
     if situation.held_by(withheld.reason) or waiting.overdue:
         return waiting
@@ -277,6 +278,12 @@ RULES: Mapping[str, LeaveRule] = MappingProxyType(
             wishes=_STEPS, judge=_whatever(ask_readable), wait=_stand_by_unread, of_fleet=True
         ),
         why.FROZEN: LeaveRule(wishes=_STEPS, judge=ask_windows, wait=_freeze, of_fleet=True),
+        why.LABEL_MISSING: LeaveRule(
+            wishes=frozenset({Wish.START}),
+            judge=_whatever(ask_label),
+            wait=_stand_by_alerted,
+            of_fleet=True,
+        ),
         why.DEPENDENCY: LeaveRule(
             wishes=frozenset({Wish.START}),
             judge=_whatever(ask_dependencies),
@@ -286,7 +293,7 @@ RULES: Mapping[str, LeaveRule] = MappingProxyType(
         why.BUDGET_SPENT: LeaveRule(
             wishes=frozenset({Wish.START}),
             judge=_whatever(ask_budgets),
-            wait=_stand_by_spent,
+            wait=_stand_by_alerted,
             of_fleet=True,
         ),
         why.QUEUED: LeaveRule(

@@ -139,7 +139,29 @@ def await_former_routes(situation: Situation) -> Situation | None:
 
 def given_back_at(situation: Situation) -> Iterator[datetime]:
     """Tell when more of what is left of former names may be given back."""
-    return (due for _, due in _due(situation))
+    for former, due in _due(situation):
+        yield former.since + situation.drain_time
+        yield due
+
+
+def new_way_waits(situation: Situation) -> bool:
+    """Tell whether proxies have yet to learn of what a new route for the same service leads to.
+
+    They know the pods behind the apex service, or services of the sides: not both before. A former
+    route of which nothing was seen yet may be of either way.
+    """
+    names = situation.status.names
+    for former in situation.status.former_names:
+        same = names is not None and former.service == names.service
+        fresh = situation.now < former.since + situation.drain_time
+        seen = _seen(situation, former)
+        if (
+            same
+            and fresh
+            and (_turns(situation, former) or (seen is None and _new(situation, former)))
+        ):
+            return True
+    return False
 
 
 def _names(situation: Situation, before: Names | None) -> Names:
@@ -190,7 +212,21 @@ def _seen(situation: Situation, former: FormerNames) -> Former | None:
 def _due(situation: Situation) -> Iterator[tuple[FormerNames, datetime]]:
     drain = situation.drain_time
     for former in situation.status.former_names:
-        yield former, (former.restored_at or former.since) + drain
+        if former.restored_at:
+            yield former, former.restored_at + drain
+        else:
+            # First proxies learn of what the new route leads to, and then they follow that.
+            yield former, former.since + drain * (2 if _turns(situation, former) else 1)
+
+
+def _turns(situation: Situation, former: FormerNames) -> bool:
+    """Tell whether a former route has other ways to the sides than the present one."""
+    left = _seen(situation, former)
+    return left is not None and left.by_subsets is not situation.facts.by_subsets
+
+
+def _new(situation: Situation, former: FormerNames) -> bool:
+    return former.since == situation.now and former.provider != situation.facts.provider
 
 
 def _new_route_serves(situation: Situation) -> bool:

@@ -16,6 +16,7 @@ from canary.core.propagation import known, note_returning, returning
 from canary.core.relief import will_be_updated
 from canary.core.revision import current_revision
 from canary.core.situation import STEPPING, Situation
+from canary.core.subsets import unlabelled
 from canary.core.weights import FULL
 
 _HOME_IS_PRIMARY = IDLE | {Phase.FINALISING}
@@ -194,7 +195,8 @@ def _to_canary(situation: Situation) -> Situation:
 
 def _to_primary(situation: Situation) -> Situation:
     first = not situation.held_by(why.CANARY_NOT_READY)
-    message = f"{situation.canary_name} has no ready pod: the primary serves all traffic"
+    fault = unlabelled(situation) or f"{situation.canary_name} has no ready pod"
+    message = f"{fault}: the primary serves all traffic"
     if situation.status.phase in STEPPING and situation.step_weight:
         message = f"{message}; {situation.step_weight} % comes back when the canary is ready"
     moved = _noted(situation, why.CANARY_NOT_READY).carry(0)

@@ -27,6 +27,7 @@ from canary.core.recorded import run_folder
 from canary.core.revision import changes, current_revision, no_revision, pin, pipeline_span
 from canary.core.situation import Situation, Turn, timed_out
 from canary.core.stop import end_for_stop
+from canary.core.subsets import unlabelled
 from canary.core.weights import FULL
 from canary.core.wishes import Granted, Wish, Withheld
 
@@ -197,7 +198,10 @@ def _await_canary(situation: Situation) -> Situation:
 
 
 def _unready(situation: Situation) -> str:
-    return f"waiting for all pods of {situation.canary_name} to run the new revision and be ready"
+    message = (
+        f"waiting for all pods of {situation.canary_name} to run the new revision and be ready"
+    )
+    return unlabelled(situation) or message
 
 
 def _canary_not_ready(situation: Situation, target: Workload) -> Turn:

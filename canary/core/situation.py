@@ -471,8 +471,8 @@ class Situation:
     @property
     def target_ready(self) -> bool:
         """Whether the target can take any weight."""
-        target = self.facts.target
-        return target is not None and target.ready(self.spec.analysis.canary_ready_threshold)
+        target, threshold = self.facts.target, self.spec.analysis.canary_ready_threshold
+        return target is not None and target.ready(threshold) and not self.facts.cut_off
 
     @property
     def primary_ready(self) -> bool:
@@ -504,8 +504,9 @@ class Situation:
 
     @property
     def target_serves(self) -> bool:
-        """Whether the target has a ready pod."""
-        return self.facts.target is not None and self.facts.target.serves
+        """Whether the target has a ready pod, which requests can be led to."""
+        target = self.facts.target
+        return target is not None and target.serves and not self.facts.cut_off
 
     @property
     def primary_serves(self) -> bool:
@@ -533,11 +534,6 @@ class Situation:
         if not delay or ended is None:
             return drained
         return max(ended + delay, drained or ended)
-
-    @property
-    def propagated(self) -> bool:
-        """Whether proxies know of services that were made as the phase began."""
-        return self.now >= self.propagated_at
 
     @property
     def propagated_at(self) -> datetime:

@@ -67,6 +67,30 @@ def replicas_to_give_back(situation: Situation) -> int:
     return max(own, facts.primary.replicas if facts.primary else least)
 
 
+def leads_back(situation: Situation) -> bool:
+    """Tell whether the apex service may lead to the target again.
+
+    Where a route tells the sides apart behind it, the route goes first, and proxies have their time
+    to follow that: until then it leads them to the primary. One that is its user's as it stands, and
+    leads to the sides, is not waited for beyond the deadline.
+    """
+    facts = situation.facts
+    if not facts.by_subsets:
+        return True
+    due, stage = leads_back_at(situation), situation.status.stage
+    late = stage is not None and situation.now >= stage.since + situation.progress_deadline
+    gone = facts.routed is None or (late and not facts.obstacle)
+    return gone and (due is None or situation.now >= due)
+
+
+def leads_back_at(situation: Situation) -> datetime | None:
+    """Tell when proxies have followed a route that went as soon as it could."""
+    stage = situation.status.stage
+    restoring = situation.facts.by_subsets and stage is not None and stage.name is Stage.RESTORING
+    served = restoring and bool(situation.status.last_promoted_spec)
+    return stage.since + situation.drain_time if stage is not None and served else None
+
+
 def _target_may_serve(facts: Facts) -> bool:
     """Tell whether the target can take over, or there is no side to take over from."""
     target, primary = facts.target, facts.primary

@@ -42,6 +42,7 @@ RESTORING_BLOCKED = "RestoringBlocked"
 RELEASING = "Releasing"
 OBSTACLE = "Obstacle"
 NAME_TAKEN = "NameTaken"
+LABEL_MISSING = "LabelMissing"
 RIVAL_LEAVING = "RivalLeaving"
 SELECTORS_LOST = "SelectorsLost"
 WEIGHTS_IGNORED = "WeightsIgnored"
@@ -110,6 +111,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         OBSTACLE: "Something cannot be read or written; the message says what.",
         NAME_TAKEN: "A name that tidegate needs is taken by someone else's object, which is left "
         "alone; the message says which and what to do.",
+        LABEL_MISSING: "The apex service selects the pods of both sides by a label that pods lack: nothing "
+        "is initialised, and no run starts, until they have it.",
         RIVAL_LEAVING: "Another Canary with the same target or service is being deleted; this one "
         "begins once that has given them back.",
         PRIMARY_CHANGED: "Someone changed the primary's pod template; it is put back as promoted.",
@@ -152,6 +155,7 @@ WRONG = frozenset(
         PRIMARY_MISSING,
         OBSTACLE,
         NAME_TAKEN,
+        LABEL_MISSING,
         SELECTORS_LOST,
         WEIGHTS_IGNORED,
         AUTOSCALER_MISSING,
@@ -170,6 +174,7 @@ WRONG = frozenset(
 _STAGES: Mapping[str, Stage] = MappingProxyType(
     {
         RIVAL_LEAVING: Stage.HELD,
+        LABEL_MISSING: Stage.HELD,
         SELECTORS_LOST: Stage.HELD,
         WEIGHTS_IGNORED: Stage.HELD,
         REFERENCE_BROKEN: Stage.HELD,
@@ -218,4 +223,6 @@ def stage_of(reason: str, phase: Phase) -> Stage | None:
     """Give the stage at which something is waited for; None where it is one of no stage."""
     if reason == PRIMARY_UPDATING and phase is Phase.INITIALIZING:
         return Stage.CREATING
+    if reason == LABEL_MISSING and phase is Phase.WAITING:
+        return Stage.WITHHELD
     return _STAGES.get(reason)

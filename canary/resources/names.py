@@ -110,6 +110,12 @@ def shared_selector(
     return {SHARED_LABEL: service}
 
 
+def shared_label_lacking(service: str, workload: Manifest) -> str:
+    """Give the label that the pods of both sides are selected by where a workload's lack it."""
+    found = pod_label(workload, SHARED_LABEL)
+    return "" if found == service else f"{SHARED_LABEL}: {service}"
+
+
 def pod_label(workload: Manifest, key: str) -> str | None:
     """Read a label of the pods that a workload makes."""
     value = pod_labels(workload).get(key)

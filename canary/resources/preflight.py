@@ -12,6 +12,7 @@ from typing import Any
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.facts import Risk, Survey
+from canary.objects.ownership import owned
 from canary.resources.gitops import rule_for
 from canary.resources.names import NO_LABEL, SelectorLabel
 from canary.resources.rival_routes import HTTP_ROUTE, VIRTUAL_SERVICE, rival_routes
@@ -85,8 +86,13 @@ def survey(
     target: Manifest,
     label: SelectorLabel,
     found: Found,
+    *,
+    by_subsets: bool = False,
 ) -> Survey:
-    """Name the risks of a Canary, and the trafficPolicy that its sides take over."""
+    """Name the risks of a Canary, and the trafficPolicy that its sides take over.
+
+    `by_subsets` says that a DestinationRule for the apex tells them apart.
+    """
     rules = tuple(_apex_rules(canary, found))
     policy = "" if canary.spec.service.traffic_policy or not rules else _written(rules[0])
     fits = len(policy) <= _POLICY_LENGTH
@@ -96,6 +102,7 @@ def survey(
             *(risks(canary, target, label, found) if label != NO_LABEL else ()),
             *(_profiles(canary, found) if _UNDER_PROFILES.intersection(routers) else ()),
             *(_ignored(canary, rule) for rule in ignored),
+            *(_instead(canary, found) if by_subsets else ()),
             *(_rival(canary, *each) for each in rival_routes(canary, routers, found)),
         ),
         traffic_policy=policy if fits else "",
@@ -170,12 +177,38 @@ def _rival(canary: Canary, kind: Kind, name: str) -> Risk:
 
 def _apex_rules(canary: Canary, found: Found) -> Iterator[Manifest]:
     """Find the DestinationRules with a trafficPolicy for the apex, by whatever name."""
+    for rule in _for_apex(canary, found):
+        policy = rule["spec"].get("trafficPolicy")
+        # One of ours, or one that was taken over, says what the Canary says.
+        said = policy == canary.spec.service.traffic_policy or owned(canary, rule)
+        if policy and not said:
+            yield rule
+
+
+def _for_apex(canary: Canary, found: Found) -> Iterator[Manifest]:
     apex, namespace = canary.spec.service_name, canary.metadata.namespace
     hosts = {apex, *(f"{apex}.{namespace}{rest}" for rest in ("", ".svc", ".svc.cluster.local"))}
     for rule in found.get(DESTINATION_RULE, ()):
-        spec = rule.get("spec") or {}
-        if spec.get("host") in hosts and spec.get("trafficPolicy"):
+        if (rule.get("spec") or {}).get("host") in hosts:
             yield rule
+
+
+def _instead(canary: Canary, found: Found) -> Iterator[Risk]:
+    """Name the DestinationRules for the apex that Istio does not merge with that of its name."""
+    apex = canary.spec.service_name
+    for rule in _for_apex(canary, found):
+        name = rule["metadata"]["name"]
+        apart = [field for field in ("exportTo", "workloadSelector") if rule["spec"].get(field)]
+        if name != apex and apart:
+            yield Risk(
+                kind=DESTINATION_RULE.kind,
+                name=name,
+                reason=WEIGHTS_IGNORED,
+                message=f"DestinationRule {name} is for the host {apex} as well, and with spec."
+                f"{apart[0]} Istio uses it instead of the one with the subsets of both sides: name "
+                f"it {apex}, or remove {apart[0]}",
+                holds=True,
+            )
 
 
 def _ignored(canary: Canary, rule: Manifest) -> Risk:

@@ -41,6 +41,9 @@ class ClusterState:
     """The apex service as it leads to each side, for a router that routes by it."""
     shared_apex: Render | None = None
     """The same as it leads to both sides; None where their pods have no label in common."""
+    pods: Mapping[Side, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    """The labels by which the pods of each side that there is are selected, for one that tells them
+    apart behind the apex service."""
 
     ingress_prefix: str = INGRESS_PREFIX
     """The prefix of the annotations that the cluster's ingress controller reads."""
@@ -127,9 +130,13 @@ class Router(Protocol):
 
     That service is given back with the other services, not by `restore`.
     """
-    rules: "ClassVar[Grammar | None]"
-    """How rules are written that users keep in routes of the first of its kinds; None where tidegate
-    cannot manage them."""
+
+    @property
+    def rules(self) -> "Grammar | None":
+        """How rules are written that users keep in routes of the first of its kinds.
+
+        None where tidegate cannot manage them.
+        """
 
     @property
     def name(self) -> str:

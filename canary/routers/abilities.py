@@ -44,8 +44,7 @@ ANALYSIS_FIELDS = {
     "session_affinity": "sessionAffinity",
 }
 
-#: The fields of `spec` that name an object of the user's by which a router routes, and why one
-#: ignores it.
+#: Fields of `spec` that name an object of the user's to route by, and why a router ignores it.
 REFERENCES = {
     "ingress_ref": ("ingressRef", "it routes by no Ingress of yours"),
     "ingress_refs": ("ingressRefs", "it routes by one Ingress of yours at most"),
@@ -57,8 +56,7 @@ REFERENCES = {
 #: that, they change nothing, as with the peer.
 ENTRANCES = frozenset({"hosts", "gateways", "gateway_refs", "delegation"})
 
-#: Ornaments: fields that change nothing about who is routed where, so that a router which does not
-#: understand one ignores it, as the peer does; and what a request meets then.
+#: Fields that do not change who is routed where, so that one is ignored; and what requests meet then.
 ORNAMENTS = {
     "timeout": "the route sets no time limit",
     "backend_timeout": "the route sets no time limit for a single call",
@@ -119,6 +117,8 @@ class Abilities:
     """Whether it can send a share of the requests to each side, rather than all to one."""
     by_replicas: bool = False
     """Whether the canary's share of the requests is its share of the ready pods of both sides."""
+    by_subsets: bool = False
+    """Whether it tells the sides apart behind the apex service, so that they have no services."""
     references: tuple[str, ...] = ()
     """The fields of `spec` that name objects of the user's by which it routes; one is needed, usually the first."""
     entrance: str = ""

@@ -40,7 +40,11 @@ class RouterDefaults:
     names_mesh: ClassVar[bool] = False
     needs_status: ClassVar[bool] = False
     by_apex: ClassVar[bool] = False
-    rules: ClassVar[Grammar | None] = None
+
+    @property
+    def rules(self) -> Grammar | None:
+        """None: no rules of users are split."""
+        return None
 
     @property
     def names(self: _Named) -> tuple[str, ...]:

@@ -1,26 +1,38 @@
 """Istio: a VirtualService with the weights, and a DestinationRule for each side.
 
+As `istio:subsets` there are no services of the sides: one DestinationRule tells the pods of both apart
+behind the apex service, and the VirtualService leads to the subsets, which are named like those services.
 https://istio.io/latest/docs/reference/config/networking/virtual-service/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.core.actions import Side
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem
-from canary.objects.render import Render, Restoration, fields
+from canary.objects.places import Path
+from canary.objects.render import Render, Restoration, entries, fields
 from canary.routers import ClusterState, Objects
 from canary.routers.abilities import WAYS, Abilities, refused
 from canary.routers.condition_problems import cookie_problems
 from canary.routers.defaults import RouterDefaults
 from canary.routers.managed_rules import Grammar
 from canary.routers.matching import match_problems
-from canary.routers.objects import render_object, restore_objects
+from canary.routers.objects import Owned, render_object, restore_objects
+from canary.routers.shares import entries as listed
 from canary.routers.shares import part, side_services
-from canary.routers.virtualservice import is_tcp, route_spec, service_of_host, what_is_seen
+from canary.routers.virtualservice import (
+    by_service,
+    is_tcp,
+    route_spec,
+    service_of_host,
+    what_is_seen,
+)
 from canary.routers.virtualservice_rules import VirtualServiceRules
 
 GROUP = "networking.istio.io"
@@ -53,6 +65,8 @@ _TCP = Abilities(
     transport=" with appProtocol tcp",
     takes_calls=True,
 )
+_HTTP_SUBSETS, _TCP_SUBSETS = replace(_HTTP, by_subsets=True), replace(_TCP, by_subsets=True)
+SUBSETS = "subsets"
 #: What is tidegate's in a VirtualService, and in a DestinationRule.
 _ROUTE = fields("gateways", "hosts", "http", "tcp", "tls")
 _RULE = fields("host", "trafficPolicy")
@@ -62,15 +76,22 @@ class IstioRouter(RouterDefaults):
     """Split traffic by the weights of a VirtualService."""
 
     name: ClassVar[str] = "istio"
-    variants: ClassVar[tuple[str, ...]] = ()
+    variants: ClassVar[tuple[str, ...]] = (SUBSETS,)
     kinds: tuple[Kind, ...] = (VIRTUAL_SERVICE, DESTINATION_RULE)
-    rules: ClassVar[Grammar | None] = VirtualServiceRules()
 
     def __init__(self, variant: str = "") -> None:
-        """Make the router; it has no variants, since both versions say the same."""
+        """Make the router; with the variant `subsets` the sides have no services."""
+        self._subsets = bool(variant)
+
+    @property
+    def rules(self) -> Grammar | None:
+        """How a VirtualService has rules; with subsets its users keep none in theirs."""
+        return None if self._subsets else VirtualServiceRules()
 
     def abilities(self, canary: Canary) -> Abilities:
         """Those for requests, or the fewer for connections."""
+        if self._subsets:
+            return _TCP_SUBSETS if is_tcp(canary) else _HTTP_SUBSETS
         return _TCP if is_tcp(canary) else _HTTP
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
@@ -86,33 +107,42 @@ class IstioRouter(RouterDefaults):
         )
 
     def objects(self, canary: Canary) -> Objects:
-        """Name the DestinationRules of both sides, and the VirtualService."""
-        return _objects(canary.metadata.namespace, canary.spec.service_name)
+        """Name the DestinationRules of both sides, or that of the apex, and the VirtualService."""
+        return _objects(canary.metadata.namespace, canary.spec.service_name, self._subsets)
 
     def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
         """Give the DestinationRules, then the VirtualService."""
-        objects = self.objects(canary)
-        (virtual_service,) = objects.adopted
+        virtual_service = self.objects(canary).written[-1]
+        lead = partial(_by_subset, canary) if self._subsets else by_service
         return (
             *(
-                render_object(
-                    canary,
-                    cluster,
-                    (key, _RULE),
-                    _destination_rule(canary, key.name),
-                    ours=partial(_ours, canary),
-                )
-                for key in objects.own
+                render_object(canary, cluster, each, spec, ours=partial(_ours, canary))
+                for each, spec in self._rules(canary, cluster)
             ),
             render_object(
                 canary,
                 cluster,
                 (virtual_service, _ROUTE),
-                route_spec(canary, traffic),
+                route_spec(canary, traffic, lead),
                 metadata=canary.spec.service.apex,
                 ours=partial(_ours, canary),
             ),
         )
+
+    def _rules(self, canary: Canary, cluster: ClusterState) -> Iterator[tuple[Owned, Manifest]]:
+        """Give the DestinationRules, each with what of it is tidegate's."""
+        keys = self.objects(canary).written[:-1]
+        if not self._subsets:
+            for key in keys:
+                yield (key, _RULE), _destination_rule(canary, key.name)
+            return
+        spec = canary.spec
+        sides = ((spec.primary_service_name, Side.PRIMARY), (spec.canary_service_name, Side.TARGET))
+        # Pods that are unknown, as the target is gone, keep the labels that they had.
+        known = {name: cluster.pods[side] for name, side in sides if side in cluster.pods}
+        subsets = [{"name": name, "labels": dict(labels)} for name, labels in known.items()]
+        rule = _destination_rule(canary, spec.service_name) | {"subsets": subsets}
+        yield (keys[0], (*_RULE, *_subsets(known))), rule
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read the weights, and the copies, of the routes that lead to a side."""
@@ -121,30 +151,46 @@ class IstioRouter(RouterDefaults):
 
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted VirtualService its spec back, and remove what was created."""
-        objects = self.objects(canary)
-        owned = (
-            # The route first, which refers to the rest.
-            *((key, _ROUTE) for key in objects.adopted),
-            *((key, _RULE) for key in objects.own),
-        )
+        *rules, virtual_service = self.objects(canary).written
+        rule = (*_RULE, *_subsets(sorted(side_services(canary)))) if self._subsets else _RULE
+        # The route first, which refers to the rest.
+        owned = ((virtual_service, _ROUTE), *((key, rule) for key in rules))
         return restore_objects(canary, cluster, owned, ours=partial(_ours, canary))
 
 
 @lru_cache(maxsize=1024)
-def _objects(namespace: str, service: str) -> Objects:
+def _objects(namespace: str, service: str, subsets: bool) -> Objects:  # noqa: FBT001 - for the cache
+    route = ObjectKey(kind=VIRTUAL_SERVICE, namespace=namespace, name=service)
+    if subsets:
+        rule = ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=service)
+        return Objects(adopted=(rule, route))
     sides = (f"{service}-primary", f"{service}-canary")
     return Objects(
         own=tuple(
             ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=name) for name in sides
         ),
-        adopted=(ObjectKey(kind=VIRTUAL_SERVICE, namespace=namespace, name=service),),
+        adopted=(route,),
     )
 
 
 def _ours(canary: Canary, spec: Manifest) -> bool:
     """Tell whether a spec is one that was written for a Canary."""
-    leads = what_is_seen(canary, spec) is not None
-    return leads or service_of_host(spec.get("host")) in side_services(canary)
+    sides = side_services(canary)
+    return (
+        what_is_seen(canary, spec) is not None
+        or service_of_host(spec.get("host")) in sides
+        or any(each.get("name") in [*sides] for each in listed(spec, "subsets"))
+    )
+
+
+def _by_subset(canary: Canary, side: str) -> Manifest:
+    """Lead to the pods of a side behind the apex service."""
+    return {"host": canary.spec.service_name, "subset": side}
+
+
+def _subsets(names: Iterable[str]) -> tuple[Path, ...]:
+    """Name the subsets that are tidegate's in a DestinationRule: its user may have others there."""
+    return entries("spec", "subsets", field="name", values=names)
 
 
 def _retry_problems(canary: Canary) -> Iterator[Problem]:

@@ -201,6 +201,9 @@ class SeveralRouters:
             if router.by_apex:
                 remedy = f"name {name} alone: it moves all clients of the apex service"
                 yield Problem("spec.provider", self.name, remedy)
+            if router.abilities(canary).by_subsets:
+                remedy = f"name {name} alone: with it the sides have no services to lead to"
+                yield Problem("spec.provider", self.name, remedy)
             for key in router.objects(canary).written:
                 other = written.setdefault((key.kind.group, key.kind.kind, key.name), name)
                 if other is not name:
@@ -237,6 +240,7 @@ def _common(each: Sequence[Abilities]) -> Abilities:
         affinity=all(one.affinity for one in each),
         splits=all(one.splits for one in each),
         by_replicas=any(one.by_replicas for one in each),
+        by_subsets=any(one.by_subsets for one in each),
         references=_once(one.references for one in each),
         takes_calls=any(one.takes_calls for one in each),
         settles=max(one.settles for one in each),

@@ -3,6 +3,7 @@
 https://istio.io/latest/docs/reference/config/networking/virtual-service/
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from canary.api.canary import Canary
@@ -24,14 +25,22 @@ from canary.routers.rules import (
 )
 from canary.routers.shares import entries, part, percent_of, route_seen, sides, weight_of
 
+Lead = Callable[[str], Manifest]
+"""Says where the pods of a side are, by the name of its service."""
+
 
 def is_tcp(canary: Canary) -> bool:
     """Tell whether connections are routed, not requests."""
     return (canary.spec.service.app_protocol or "").lower() == "tcp"
 
 
-def route_spec(canary: Canary, traffic: Traffic) -> Manifest:
-    """Give the spec of a VirtualService."""
+def by_service(side: str) -> Manifest:
+    """Lead to the service of a side."""
+    return {"host": side}
+
+
+def route_spec(canary: Canary, traffic: Traffic, lead: Lead = by_service) -> Manifest:
+    """Give the spec of a VirtualService, which leads to a side as `lead` says."""
     service = canary.spec.service
     apex = canary.spec.service_name
     spec: Manifest = {}
@@ -40,15 +49,15 @@ def route_spec(canary: Canary, traffic: Traffic) -> Manifest:
         spec["gateways"] = list(service.gateways) or [MESH]
         spec["hosts"] = [*service.hosts, *(() if named else (apex,))]
     if is_tcp(canary):
-        spec["tcp"] = [_tcp_route(canary, traffic)]
+        spec["tcp"] = [_tcp_route(canary, traffic, lead)]
     else:
-        spec["http"] = [_http_route(canary, rule) for rule in rules(canary, traffic)]
+        spec["http"] = [_http_route(canary, rule, lead) for rule in rules(canary, traffic)]
     return spec
 
 
-def _http_route(canary: Canary, rule: RouteRule) -> Manifest:
+def _http_route(canary: Canary, rule: RouteRule, lead: Lead) -> Manifest:
     service = canary.spec.service
-    route: Manifest = {"route": [_destination(canary, each) for each in rule.backends]}
+    route: Manifest = {"route": [_destination(canary, each, lead) for each in rule.backends]}
     if rule.matches:
         route["match"] = [http_match(match) for match in rule.matches]
     if service.rewrite and (service.rewrite.uri or service.rewrite.authority):
@@ -61,12 +70,12 @@ def _http_route(canary: Canary, rule: RouteRule) -> Manifest:
         route["headers"] = service.headers.as_written()
     if service.cors_policy:
         route["corsPolicy"] = _cors(service.cors_policy)
-    return route | _copies(canary, rule.mirror)
+    return route | _copies(canary, rule.mirror, lead)
 
 
-def _tcp_route(canary: Canary, traffic: Traffic) -> Manifest:
+def _tcp_route(canary: Canary, traffic: Traffic, lead: Lead) -> Manifest:
     split = (Backend(service=side, weight=each) for side, each in sides(canary, traffic.weight))
-    route: Manifest = {"route": [_destination(canary, each) for each in split]}
+    route: Manifest = {"route": [_destination(canary, each, lead) for each in split]}
     matches = [
         _written(
             port=match.port,
@@ -79,9 +88,9 @@ def _tcp_route(canary: Canary, traffic: Traffic) -> Manifest:
     return route | ({"match": matches} if matches else {})
 
 
-def _destination(canary: Canary, backend: Backend) -> Manifest:
+def _destination(canary: Canary, backend: Backend, lead: Lead) -> Manifest:
     written: Manifest = {
-        "destination": _host(canary, backend.service),
+        "destination": _host(canary, lead(backend.service)),
         "weight": backend.weight,
     }
     if not backend.set_cookie:
@@ -89,16 +98,16 @@ def _destination(canary: Canary, backend: Backend) -> Manifest:
     return written | {"headers": {"response": {"add": {SET_COOKIE: backend.set_cookie}}}}
 
 
-def _copies(canary: Canary, percent: int) -> Manifest:
+def _copies(canary: Canary, percent: int, lead: Lead) -> Manifest:
     """Give the fields that copy requests to the canary."""
     if not percent:
         return {}
-    canary_host = _host(canary, canary.spec.canary_service_name)
+    canary_host = _host(canary, lead(canary.spec.canary_service_name))
     return {"mirror": canary_host, "mirrorPercentage": {"value": percent}}
 
 
-def _host(canary: Canary, host: str) -> Manifest:
-    """Name a service.
+def _host(canary: Canary, side: Manifest) -> Manifest:
+    """Name a service, or a subset of its pods.
 
     Beyond the mesh Istio takes a port only from a service that has just one, so with several the
     port must be named; inside the mesh it must not, or every port would lead to this one.
@@ -106,7 +115,7 @@ def _host(canary: Canary, host: str) -> Manifest:
     service = canary.spec.service
     beyond = service.delegation or (service.gateways and service.gateways[0] != MESH)
     port = {"port": {"number": service.port}} if service.port_discovery and beyond else {}
-    return {"host": host, **port}
+    return {**side, **port}
 
 
 def http_match(match: HttpMatch) -> Manifest:
@@ -170,7 +179,7 @@ def rule_seen(canary: Canary, route: Manifest) -> Seen | None:
     weight = weight_of(
         canary,
         (
-            (service_of_host(part(each, "destination", "host")), alone or each.get("weight", 0))
+            (side_of(part(each, "destination")), alone or each.get("weight", 0))
             for each in destinations
         ),
     )
@@ -193,9 +202,15 @@ def _copied(canary: Canary, route: Manifest) -> int:
     copies = (
         FULL if percentage is None else percent_of(part(percentage, "value") or 0)
         for destination, percentage in mirrors
-        if service_of_host(part(destination, "host")) == canary.spec.canary_service_name
+        if side_of(destination) == canary.spec.canary_service_name
     )
     return max(copies, default=0)
+
+
+def side_of(destination: object) -> str:
+    """Name the service that a destination leads to; of a subset that of the side, whose name it has."""
+    subset = part(destination, "subset")
+    return subset if isinstance(subset, str) else service_of_host(part(destination, "host"))
 
 
 def service_of_host(host: object) -> str:

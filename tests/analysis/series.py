@@ -155,7 +155,16 @@ CLUSTERS = {
             "gateway_proxy-front-canary",
         ),
     },
-    "istio": _OUTBOUND,
+    # With istio:subsets a side is a subset of the apex service.
+    "istio": {
+        True: (*_OUTBOUND[True], "outbound|80|front-canary|front.test.svc.cluster.local"),
+        False: (
+            *_OUTBOUND[False],
+            "outbound|80|front-primary|front.test.svc.cluster.local",
+            "outbound|80|front-canary|front.prod.svc.cluster.local",
+            "outbound|80|big-front-canary|front.test.svc.cluster.local",
+        ),
+    },
     "knative": {
         True: ("test/app-00002",),
         False: ("test/app-00001", "prod/app-00002", "test/app-000020", "test/big-app-00002"),

@@ -110,6 +110,13 @@ OBJECTS: dict[str, JsonObject] = {
     "a kept target with shares by the number of pods": patched(
         a_canary(), {"keepTarget": True, "provider": "kubernetes:replicas"}
     ),
+    "a kept target with a router that has no services of the sides": patched(
+        a_canary(), {"keepTarget": True, "provider": "istio:subsets"}
+    ),
+    "a target that is a Service, with a router that has no services of the sides": patched(
+        a_canary(),
+        {"targetRef/kind": "Service", "targetRef/apiVersion": "v1", "provider": "istio:subsets"},
+    ),
     "a Service of Knative as a target, with another router and another apex service": patched(
         a_canary(),
         {

@@ -59,3 +59,10 @@ def test_each_ready_pod_matters_where_traffic_is_divided_by_them(status: CanaryS
     before, after = ROLL_OUT[2:4]
     assert not matter(before, after)
     assert matter(before, after, status)
+
+
+def test_the_end_of_the_last_old_pod_matters_to_a_service_that_selects_by_a_label():
+    old = replace(WHOLE, total=WHOLE.total + 1, available=1)
+    last = replace(old, total=WHOLE.total)
+    assert not matter(old, last)
+    assert matter(replace(old, labelled=True), replace(last, labelled=True))

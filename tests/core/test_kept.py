@@ -48,7 +48,7 @@ SPEC = a_spec(keepTarget=True, analysis={"stepWeights": [50]})
 RAMP = a_spec(keepTarget=True, analysis={"stepWeights": [50], "stepWeightRestart": 20})
 SWITCH = a_spec(keepTarget=True, analysis={"iterations": 2})
 CRASH = Trouble(reason="CrashLoopBackOff", pod="podinfo-1", container="app", message="exit 1")
-RECORD = cast("CanaryRecord", SimpleNamespace(workload=KeptDeployment()))
+RECORD = cast("CanaryRecord", SimpleNamespace(workload=KeptDeployment(), router=None))
 CANARY = a_canary(keepTarget=True)
 
 

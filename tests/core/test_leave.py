@@ -88,6 +88,9 @@ CASES = {
         status=in_run(), facts=up(policies=(a_policy(unreadable="waiting for it"),))
     ),
     waits.FROZEN: Case(status=waiting(), facts=up(policies=(frozen(),))),
+    waits.LABEL_MISSING: Case(
+        status=waiting(), facts=up(target=a_workload(lacking="tidegate.dev/service: podinfo"))
+    ),
     waits.DEPENDENCY: Case(status=waiting(), facts=up(dependencies=(a_dependency(None),))),
     waits.BUDGET_SPENT: Case(
         status=waiting(run=a_run(budgets=(SPENT,))), facts=up(policies=(a_policy(budget=BUDGET),))

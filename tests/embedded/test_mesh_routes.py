@@ -80,6 +80,38 @@ class TestWhereRequestsGo:
             cluster("podinfo-canary", 80),
         ]
 
+    def test_a_subset_has_the_endpoints_whose_pods_have_its_labels(self):
+        item = a_virtual_service(80, 20)
+        for each, name in zip(item["spec"]["http"][0]["route"], ("one", "other"), strict=True):
+            each["destination"] = {"host": "podinfo", "subset": name}
+        subsets = [{"name": name, "labels": {"side": name}} for name in ("one", "other")]
+        rule = an_object("DestinationRule", "any", {"host": "podinfo", "subsets": subsets})
+        pods = [an_object("Pod", name) for name in ("one", "other", "none")]
+        for pod in pods:
+            pod["metadata"]["labels"] = {"side": pod["metadata"]["name"]}
+        slices = endpoints("podinfo", "10.0.0.1", "10.0.0.2", "10.0.0.3")
+        for each, pod in zip(slices["endpoints"], pods, strict=True):
+            each["targetRef"] = {"kind": "Pod", "name": pod["metadata"]["name"]}
+        resources = render((a_service("podinfo"), item, rule, slices, *pods))
+        assert resources.unsupported == ()
+        host_name = "podinfo.test.svc.cluster.local"
+        one, other = (f"outbound|9898|{name}|{host_name}" for name in ("one", "other"))
+        assert shares(host(resources, APEX)["routes"][0]) == {one: 80, other: 20}
+        assert {one, other} < resources.clusters.keys()
+        found = {
+            name: [
+                endpoint["endpoint"]["address"]["socket_address"]["address"]
+                for group in each["endpoints"]
+                for endpoint in group["lb_endpoints"]
+            ]
+            for name, each in resources.endpoints.items()
+        }
+        assert found == {
+            one: ["10.0.0.1"],
+            other: ["10.0.0.2"],
+            cluster("podinfo"): ["10.0.0.1", "10.0.0.2", "10.0.0.3"],
+        }
+
     def test_the_oldest_of_two_that_claim_a_host_comes_first(self):
         old, new = a_virtual_service(100, 0), a_virtual_service(0, 100)
         old["metadata"] |= {"name": "b", "creationTimestamp": "2026-01-01T00:00:00Z"}

@@ -185,8 +185,15 @@ def test_the_traffic_policy_for_the_apex_is_taken_over(host: str) -> None:
         ({}, [POLICY, POLICY], ["two"]),
         ({}, [{"long": "x" * 5000}], ["one"]),
         ({}, [None], []),
+        ({"trafficPolicy": POLICY}, [POLICY], []),
     ],
-    ids=["the Canary has its own", "another was first", "too long for a status", "none"],
+    ids=[
+        "the Canary has its own",
+        "another was first",
+        "too long for a status",
+        "none",
+        "it says what the Canary says",
+    ],
 )
 def test_a_traffic_policy_that_is_not_taken_over_is_warned_of(
     service: dict[str, Any], policies: list[Any], warned: list[str]
@@ -200,6 +207,35 @@ def test_a_traffic_policy_that_is_not_taken_over_is_warned_of(
     assert [(each.name, each.holds) for each in found.risks] == [(name, False) for name in warned]
     if service:
         assert with_policy(canary, '{"a": 1}') == canary
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "by_subsets", "held"),
+    [
+        ("theirs", {"exportTo": ["."]}, True, True),
+        ("theirs", {"workloadSelector": {"matchLabels": OURS}}, True, True),
+        ("theirs", {"subsets": [{"name": "v1", "labels": OURS}]}, True, False),
+        ("shop", {"exportTo": ["."]}, True, False),
+        ("theirs", {"exportTo": ["."], "host": "cart"}, True, False),
+        ("theirs", {"exportTo": ["."]}, False, False),
+    ],
+    ids=[
+        "for one namespace",
+        "for some callers",
+        "which Istio merges",
+        "which gets the subsets",
+        "for another host",
+        "beside services of the sides",
+    ],
+)
+def test_a_rule_that_istio_uses_instead_of_the_subsets_holds(
+    name: str, spec: Manifest, by_subsets: bool, held: bool
+) -> None:
+    rule = an_object(preflight.DESTINATION_RULE, {"host": "shop"} | spec, name)
+    found = {preflight.DESTINATION_RULE: (rule,)}
+    risks = survey(a_canary(), ("istio",), TARGET, LABEL, found, by_subsets=by_subsets).risks
+    assert [(each.reason, each.holds) for each in risks] == [("WeightsIgnored", True)] * held
+    assert not held or f"name it shop, or remove {next(iter(spec))}" in risks[0].message
 
 
 @pytest.mark.parametrize("policy", ["", "[]", "{", '"x"'])

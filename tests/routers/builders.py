@@ -129,7 +129,8 @@ def a_cluster(
             apex[side] = apex_service(canary, SELECTORS, ports(canary), found, side)
         both = {SHARED_LABEL: canary.spec.service_name}
         shared = apex_service(canary, SELECTORS, ports(canary), found, both)
-    return ClusterState(existing=existing, served=served, apex=apex, shared_apex=shared)
+    pods = {Side.PRIMARY: SELECTORS.primary, Side.TARGET: SELECTORS.target}
+    return ClusterState(existing=existing, served=served, apex=apex, shared_apex=shared, pods=pods)
 
 
 def services_of_sides(router: Router, canary: Canary) -> tuple[Manifest, ...]:

@@ -1,11 +1,14 @@
 """What is Istio's own: hosts, ports, protocols, and what it cannot do."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from canary.api.kinds import Manifest
+from canary.core.actions import Side
 from canary.core.traffic import Seen
+from canary.routers import router_for
 from canary.routers.istio import IstioRouter
 from tests.routers.builders import (
     a_canary,
@@ -184,6 +187,22 @@ def test_a_traffic_policy_is_on_both_sides() -> None:
         {"host": "podinfo-primary", "trafficPolicy": policy},
         {"host": "podinfo-canary", "trafficPolicy": policy},
     ]
+
+
+def test_subsets_of_pods_that_are_unknown_stay_as_they_are() -> None:
+    canary = a_canary("istio:subsets")
+    router, before = router_for("istio:subsets"), routed(canary, 10)
+    cluster = a_cluster(router, canary, before)
+    known = {Side.PRIMARY: {"app": "new"}}
+    after = rendered(router, canary, replace(cluster, pods=known), the_traffic(canary, 0))
+    assert [each["labels"] for each in spec_of(after, "DestinationRule")["subsets"]] == [
+        {"app": "new"},
+        {"app": "podinfo"},
+    ]
+
+
+def test_with_subsets_no_rules_are_managed() -> None:
+    assert IstioRouter("subsets").rules is None
 
 
 @pytest.mark.parametrize("kind", ["VirtualService", "DestinationRule"])

@@ -44,7 +44,7 @@ def test_a_provider_names_a_router_and_perhaps_a_version(
         ("", EVERY_NAME),
         ("smi:v2", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
         ("smi:", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
-        ("istio:v1", "name istio, or"),
+        ("istio:v1", "name one of istio, istio:subsets, or"),
         ("gatewayapi:v1:linkerd", "name one of gatewayapi, gatewayapi:v1, gatewayapi:v1beta1, or"),
     ],
 )

@@ -106,6 +106,7 @@ def test_an_object_that_one_of_them_lacks_is_named() -> None:
         ("nginx+istio", {"ingressRef": None}, {"spec.ingressRef"}),
         ("istio+kubernetes", {}, {"spec.provider"}),
         ("istio+istio", {}, {"spec.provider"}),
+        ("istio:subsets+nginx", {}, {"spec.provider"}),
         ("gatewayapi+kong", {}, {"spec.provider"}),
     ],
 )
@@ -120,6 +121,9 @@ def test_who_cannot_be_named_beside_another_is_told_why() -> None:
         "spec.provider": "spec.provider: 'istio+kubernetes': name kubernetes alone: it moves all "
         "clients of the apex service"
     }
+    assert problems("istio:subsets+nginx")["spec.provider"].endswith(
+        "name istio:subsets alone: with it the sides have no services to lead to"
+    )
     assert problems("gatewayapi:v1+kong")["spec.provider"].endswith(
         "name gatewayapi:v1 or kong: both write HTTPRoute podinfo"
     )

@@ -10,7 +10,14 @@ from canary.demo.world import World
 from canary.errors import NotFound
 from tests.browser import VERSION, Browser
 from tests.stories.conftest import Receiver
-from tests.stories.telling import BY_HAND, SUCCESS_RATE, then_at_rest, until_told, until_waiting
+from tests.stories.telling import (
+    BY_HAND,
+    SUCCESS_RATE,
+    then_at_rest,
+    until_told,
+    until_waiting,
+    when_the_canary_is_deleted,
+)
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
@@ -325,6 +332,50 @@ async def test_without_a_router_pods_of_both_sides_share_the_clients_by_their_nu
         assert set((await load.reaches(30)).by_version) == {"2.0"}
         assert load.stats().failed == 0, load.stats().failures
     await until_told(world, "SpecWarnings", "WeightAdvanced", "Promoted")
+
+
+@pytest.mark.parametrize("world", ["istio:subsets"], indirect=True)
+async def test_over_subsets_of_its_one_service_an_app_is_released_and_no_request_is_lost(
+    world: World,
+) -> None:
+    # Given an app whose clients call it before it is under a Canary, and whose pods have the label
+    await world.create_app("1.0")
+    template = {"metadata": {"labels": {"tidegate.dev/service": APP}}}
+    await world.patch(DEPLOYMENT, APP, {"spec": {"template": template}})
+    await world.expose_app()
+    await world.until(world.answers, "the app answers")
+    async with world.traffic() as load:
+        await load.reaches(20)
+        await world.start_controller()
+        await world.create_canary(
+            analysis={
+                "interval": "1s",
+                "stepWeights": [20],
+                "metrics": [SUCCESS_RATE],
+                "webhooks": [APPROVAL],
+            }
+        )
+        await world.until_phase("Initialized", seconds=120)
+        # When a version is released
+        await world.release("2.0")
+        await until_waiting(world, "PromotionGate")
+        # Then it has its share, judged by metrics of its own, and no side has a Service
+        load.restart()
+        answered = (await load.reaches(200)).by_version
+        assert 0 < answered["2.0"] < answered["1.0"]
+        sides = (f"{APP}-primary", f"{APP}-canary")
+        assert [await world.read(SERVICE, each) for each in sides] == [None, None]
+        # And when a person approves it, all are answered by it
+        await world.annotate("approve")
+        await world.until_phase("Succeeded", seconds=120)
+        await then_at_rest(world, "2.0")
+        load.restart()
+        assert set((await load.reaches(30)).by_version) == {"2.0"}
+        await until_told(world, "WeightAdvanced", "Promoted")
+        # And when the Canary is deleted, the app is answered by its own pods, and was all the time
+        await when_the_canary_is_deleted(world)
+        await load.reaches(60)
+        assert load.stats().failed == 0, load.stats().failures
 
 
 @pytest.mark.parametrize("world", ["kubernetes"], indirect=True)

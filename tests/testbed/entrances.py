@@ -110,6 +110,7 @@ def _named(name: str, item: Manifest, place: Place) -> Manifest:
 
 _ENTRANCES: Mapping[str, Callable[[Place], Entrance]] = {
     "istio": _istio,
+    "istio:subsets": _istio,
     "gatewayapi": _gateway_api,
     "contour": _contour,
     "kubernetes": _by_service,

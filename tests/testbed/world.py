@@ -40,7 +40,7 @@ GRANTED = (*ISTIO_ROUTERS, *READERS)
 #: Without a router the ingress gateway leads to the apex Service.
 SERVICE_ROUTERS = ("kubernetes", "kubernetes:replicas")
 #: Whose stories can be told where istiod tells Envoy, where Contour does, and where Envoy Gateway does.
-ROUTERS = (*GRANTED, *SERVICE_ROUTERS)
+ROUTERS = (*GRANTED, "istio:subsets", *SERVICE_ROUTERS)
 CONTOUR_ROUTERS = ("contour", "gatewayapi")
 ENVOY_GATEWAY_ROUTERS = ("gatewayapi",)
 #: Where the proxies of the small readers listen: an address that no pod has.

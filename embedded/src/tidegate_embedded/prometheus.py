@@ -192,20 +192,23 @@ def _labels(workloads: Mapping[str, str]) -> list[dict[str, Any]]:
     # outbound|PORT|SUBSET|SERVICE.NAMESPACE.svc.cluster.local; the canary's service leads to the
     # target, as the apex service does while nothing splits its requests.
     cluster = r"outbound\|\d+\|[^|]*\|(([^.]+?)(?:-canary)?\.([^.]+)\.svc\.cluster\.local)"
-    read = {
-        "destination_service": "$1",
-        "destination_workload": "$2",
-        "destination_workload_namespace": "$3",
-        "reporter": "destination",
-    }
+    # A subset that has a name like the service of a side leads to the same pods.
+    subset = r"outbound\|\d+\|([^|]+?)(?:-canary)?\|.*"
+    read = (
+        (cluster, "destination_service", "$1"),
+        (cluster, "destination_workload", "$2"),
+        (cluster, "destination_workload_namespace", "$3"),
+        (cluster, "reporter", "destination"),
+        (subset, "destination_workload", "$1"),
+    )
     rules: list[dict[str, Any]] = [
         {
             "source_labels": ["envoy_cluster_name"],
-            "regex": cluster,
+            "regex": regex,
             "target_label": label,
             "replacement": replacement,
         }
-        for label, replacement in read.items()
+        for regex, label, replacement in read
     ]
     rules.extend(
         {

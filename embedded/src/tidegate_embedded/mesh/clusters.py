@@ -20,43 +20,49 @@ _POLICIES = {
     "RANDOM": "RANDOM",
     "ROUND_ROBIN": "ROUND_ROBIN",
 }
+_ASSIGNMENT = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 #: High enough that no limit of the proxy's is ever taken for a failure of the application's.
 _NO_LIMIT = 1_000_000
 
 
 def clusters(world: World) -> Iterator[tuple[str, Manifest]]:
-    """Give a cluster for each port of each Service; its endpoints come apart from it."""
+    """Give a cluster for each port of each Service and of its subsets; endpoints come apart from it."""
     for service, item in world.services.items():
         for port in service_ports(item):
-            name = cluster_name(service, port["port"])
-            yield name, _cluster(name, _policy(world, service))
+            for subset in ("", *_subsets(world, service)):
+                name = cluster_name(service, port["port"], subset)
+                yield name, _cluster(name, _policy(world, service))
 
 
 def assignments(world: World) -> Iterator[tuple[str, Manifest]]:
     """Give the endpoints of each cluster."""
     for service, item in world.services.items():
         for port in service_ports(item):
-            name = cluster_name(service, port["port"])
-            endpoints = [
-                {"endpoint": {"address": {"socket_address": {"address": ip, "port_value": number}}}}
-                for ip, number in _addresses(world, service, port.get("name") or "")
-            ]
-            yield (
-                name,
-                {
-                    "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-                    "cluster_name": name,
-                    "endpoints": [{"lb_endpoints": endpoints}] if endpoints else [],
-                },
-            )
+            everyone: dict[str, Manifest] = {"": {}}
+            for subset, labels in (everyone | _subsets(world, service)).items():
+                name = cluster_name(service, port["port"], subset)
+                addresses = _addresses(world, service, port.get("name") or "", labels)
+                endpoints = [
+                    {"endpoint": {"address": {"socket_address": {"address": ip, "port_value": at}}}}
+                    for ip, at in addresses
+                ]
+                yield (
+                    name,
+                    {
+                        "@type": _ASSIGNMENT,
+                        "cluster_name": name,
+                        "endpoints": [{"lb_endpoints": endpoints}] if endpoints else [],
+                    },
+                )
 
 
 def unsupported(world: World) -> Iterator[str]:
     """Name what DestinationRules ask for and this mesh does not do."""
     for rule in world.kinds.get(DESTINATION_RULE, ()):
         spec = rule.get("spec") or {}
-        if spec.get("subsets"):
-            yield f"{shown_name(rule)}: subsets"
+        for subset in spec.get("subsets") or ():
+            if subset.get("trafficPolicy"):
+                yield f"{shown_name(rule)}: subsets.trafficPolicy"
         for name, value in (spec.get("trafficPolicy") or {}).items():
             if name != "loadBalancer":
                 yield f"{shown_name(rule)}: trafficPolicy.{name}"
@@ -85,16 +91,35 @@ def _cluster(name: str, policy: str) -> Manifest:
 
 def _policy(world: World, service: Name) -> str:
     policy = "LEAST_REQUEST"  # Istio's default
-    for rule in world.kinds.get(DESTINATION_RULE, ()):
-        host = part(rule, "spec", "host") or ""
-        if world.named(host, rule["metadata"]["namespace"]) == service:
-            simple = part(rule, "spec", "trafficPolicy", "loadBalancer", "simple")
-            policy = _POLICIES.get(simple, policy)
+    for rule in _rules(world, service):
+        simple = part(rule, "spec", "trafficPolicy", "loadBalancer", "simple")
+        policy = _POLICIES.get(simple, policy)
     return policy
 
 
-def _addresses(world: World, service: Name, port_name: str) -> list[tuple[str, int]]:
-    """List the ready endpoints; where there is none, those that end but still serve (KEP-1669)."""
+def _subsets(world: World, service: Name) -> dict[str, Manifest]:
+    """Give the labels of each subset of a Service."""
+    return {
+        subset["name"]: subset.get("labels") or {}
+        for rule in _rules(world, service)
+        for subset in part(rule, "spec", "subsets") or ()
+    }
+
+
+def _rules(world: World, service: Name) -> Iterator[Manifest]:
+    for rule in world.kinds.get(DESTINATION_RULE, ()):
+        host = part(rule, "spec", "host") or ""
+        if world.named(host, rule["metadata"]["namespace"]) == service:
+            yield rule
+
+
+def _addresses(
+    world: World, service: Name, port_name: str, labels: Manifest
+) -> list[tuple[str, int]]:
+    """List the ready endpoints with some labels; if there is none, those that end but still serve.
+
+    The latter is KEP-1669.
+    """
     ready: set[tuple[str, int]] = set()
     ending: set[tuple[str, int]] = set()
     for each in world.slices.get(service, ()):
@@ -105,6 +130,9 @@ def _addresses(world: World, service: Name, port_name: str) -> list[tuple[str, i
         ]
         for endpoint in each.get("endpoints") or ():
             conditions = endpoint.get("conditions") or {}
+            pod = (service[0], part(endpoint, "targetRef", "name") or "")
+            if not labels.items() <= world.pods.get(pod, {}).items():
+                continue
             found = {(ip, number) for ip in endpoint["addresses"] for number in numbers}
             if conditions.get("ready", True):
                 ready |= found

@@ -30,6 +30,8 @@ FOLLOWED: frozenset[StorageKey] = frozenset({
     ("gateway.networking.k8s.io", "httproutes"),
     ("networking.k8s.io", "ingresses"),
 })  # fmt: skip
+#: Their labels, which stay as they are, tell subsets apart; that they come and go slices tell.
+_READ: StorageKey = ("", "pods")
 #: Changes that come together are rendered together.
 _GATHER_SECONDS = 0.01
 
@@ -159,6 +161,6 @@ class Mesh(Opened):
     def _objects(self) -> list[Manifest]:
         return [
             stored.object
-            for key in FOLLOWED
+            for key in (*FOLLOWED, _READ)
             for stored in self._storage.history(key).objects.values()
         ]

@@ -40,6 +40,7 @@ _MATCH = frozenset({
     "name", "uri", "method", "authority", "scheme", "headers", "withoutHeaders", "queryParams",
     "ignoreUriCase", "gateways", "sourceLabels", "sourceNamespace",
 })  # fmt: skip
+_DESTINATION = frozenset({"host", "subset", "port"})
 _SOURCE = ("sourceLabels", "sourceNamespace")
 _PSEUDO_HEADERS = {"method": ":method", "authority": ":authority", "scheme": ":scheme"}
 _DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
@@ -69,8 +70,7 @@ def unsupported(world: World) -> Iterator[str]:
             for match in http.get("match") or ():
                 found += unknown(match, _MATCH, f"{place}.match")
             for each in http.get("route") or ():
-                if part(each, "destination", "subset"):
-                    found.append(f"{place}.route.destination.subset")
+                found += unknown(part(each, "destination") or {}, _DESTINATION, f"{place}.route")
         yield from (f"{shown_name(item)}: {field}" for field in found)
 
 
@@ -107,7 +107,11 @@ def _share(world: World, namespace: str, route: Manifest) -> Share:
     service = world.named(host, namespace) or (namespace, host)
     port = part(route, "destination", "port", "number")
     return Share(
-        cluster=cluster_name(service, port or first_port(world.services.get(service, {}))),
+        cluster=cluster_name(
+            service,
+            port or first_port(world.services.get(service, {})),
+            part(route, "destination", "subset") or "",
+        ),
         weight=route.get("weight") or 0,
         changes=_headers(route.get("headers")),
     )

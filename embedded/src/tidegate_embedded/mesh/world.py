@@ -9,6 +9,7 @@ from tidegate_embedded.values import Manifest
 
 SERVICE = "Service"
 ENDPOINT_SLICE = "EndpointSlice"
+POD = "Pod"
 VIRTUAL_SERVICE = "VirtualService"
 DESTINATION_RULE = "DestinationRule"
 TRAFFIC_SPLIT = "TrafficSplit"
@@ -26,11 +27,13 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Services by name, their slices, and the objects of each other kind in a stable order."""
+    """Services by name, their slices, the labels of pods, and the objects of each other kind in a stable order."""
 
     services: Mapping[Name, Manifest]
     slices: Mapping[Name, tuple[Manifest, ...]]
     kinds: Mapping[str, tuple[Manifest, ...]] = field(default_factory=dict)
+    pods: Mapping[Name, Mapping[str, str]] = field(default_factory=dict)
+    """The labels of each pod."""
 
     def unique(self, service: Name) -> bool:
         """Tell whether no other namespace has a Service of this name."""
@@ -52,10 +55,13 @@ def world_of(objects: Iterable[Manifest]) -> World:
     services: dict[Name, Manifest] = {}
     slices: dict[Name, list[Manifest]] = {}
     kinds: dict[str, list[Manifest]] = {}
+    pods: dict[Name, Mapping[str, str]] = {}
     for item in sorted(objects, key=_age):
         namespace, name = name_of(item)
         if item["kind"] == SERVICE:
             services[namespace, name] = item
+        elif item["kind"] == POD:
+            pods[namespace, name] = item["metadata"].get("labels") or {}
         elif item["kind"] == ENDPOINT_SLICE:
             service = (item["metadata"].get("labels") or {}).get(_SERVICE_NAME, "")
             slices.setdefault((namespace, service), []).append(item)
@@ -65,6 +71,7 @@ def world_of(objects: Iterable[Manifest]) -> World:
         services=services,
         slices={name: tuple(items) for name, items in slices.items()},
         kinds={kind: tuple(items) for kind, items in kinds.items()},
+        pods=pods,
     )
 
 
