@@ -12,14 +12,7 @@ from analysis.errors import AnalysisError
 from analysis.expression import Matcher
 from analysis.judges import check as check_judge
 from analysis.judges import counts
-from analysis.model import (
-    Ask,
-    Bounds,
-    Check,
-    Credentials,
-    Metric,
-    ProviderSpec,
-)
+from analysis.model import Ask, Bounds, Check, Credentials, Metric, ProviderSpec
 from analysis.narrowing import narrowed
 from analysis.providers import (
     SECRET_KEYS,
@@ -45,13 +38,7 @@ from canary.controller.comparing import (
     sides_with,
     with_previous,
 )
-from canary.controller.contexts import (
-    context_of,
-    context_over,
-    nothing_routed,
-    of_primary,
-    sides,
-)
+from canary.controller.contexts import context_of, context_over, nothing_routed, of_primary, sides
 from canary.controller.questions import (
     Asked,
     count_asks,
