@@ -13,7 +13,7 @@ from canary.core.leave import judgeable, withhold
 from canary.core.names import await_former_routes
 from canary.core.notices import forgotten_by
 from canary.core.phases import IDLE
-from canary.core.placement import await_part, back_due, returns_unknown, rolled_back
+from canary.core.placement import await_part, returns_unknown, rolled_back
 from canary.core.promotion import finalise
 from canary.core.propagation import await_primary, returning
 from canary.core.relief import relieve
@@ -159,12 +159,9 @@ def _await_primary(kept: Situation) -> Situation:
     What a run that failed has left on the canary does not stay there for ever for want of pods.
     """
     weight, primary = kept.status.canary_weight, kept.spec.primary_name
-    due = back_due(kept)
-    if due is not None and due > kept.now:
-        message = (
-            f"the next part of the traffic back to {primary}: it serves {kept.share(FULL - weight)}"
-        )
-        return await_part(kept, message, due)
+    part = f"the next part of the traffic back to {primary}: it serves {kept.share(FULL - weight)}"
+    if returning_in_parts := await_part(kept, part):
+        return returning_in_parts
     if not kept.primary_serves or (weight == FULL and not rolled_back(kept)):
         message = f"waiting for {primary} to be ready: the canary serves {kept.share(weight)}"
         return kept.wait(why.PRIMARY_NOT_READY, message)

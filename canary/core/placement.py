@@ -106,10 +106,35 @@ def back_due(situation: Situation) -> datetime | None:
     return moved + situation.spec.analysis.interval if parts else None
 
 
-def await_part(situation: Situation, message: str, due: datetime) -> Situation:
-    """Wait for the next part of the traffic to return, and say when that is."""
-    waiting = situation.wait(why.TRAFFIC_RETURNING, message).at(Stage.RETURNING, until=due)
-    return waiting.say(why.TRAFFIC_RETURNING, message, until=due)
+def await_part(situation: Situation, message: str) -> Situation | None:
+    """Wait for the next part of the traffic to return, and say when that is; None where none is due.
+
+    A part that its route has not given yet is waited for without an end, so that a decision after
+    an outage knows that it came late.
+    """
+    due = back_due(situation)
+    if due is None:
+        return None
+    if due > situation.now:
+        waiting = situation.wait(why.TRAFFIC_RETURNING, message).at(Stage.RETURNING, until=due)
+        return waiting.say(why.TRAFFIC_RETURNING, message, until=due)
+    if not _route_lags(situation):
+        return None
+    share = situation.share(FULL - situation.status.canary_weight)
+    late = f"waiting for the route to send {share} to {situation.spec.primary_name}"
+    return situation.wait(why.TRAFFIC_RETURNING, situation.obstructed(situation.untaken(late)))
+
+
+def _route_lags(situation: Situation) -> bool:
+    """Tell whether the route still gives the canary what has returned to the primary since."""
+    routed = situation.facts.routed
+    return routed is not None and routed.weight > situation.status.canary_weight
+
+
+def _came_late(situation: Situation) -> bool:
+    """Tell whether the route gave the last part later than its time."""
+    stage = situation.status.stage
+    return stage is not None and stage.name is Stage.RETURNING and stage.until is None
 
 
 def _pace(situation: Situation) -> int:
@@ -228,7 +253,11 @@ def _restored_primary(situation: Situation) -> Situation:
         return situation
     due = back_due(situation)
     if due is not None:
-        return _go_back(situation) if situation.now >= due else situation
+        if situation.now < due or _route_lags(situation):
+            return situation
+        # A part that came late is given its time before the next one.
+        came_late = _came_late(situation)
+        return situation.but(step_started_at=situation.now) if came_late else _go_back(situation)
     if can_carry_all(situation):
         message = f"The primary is ready again and serves {_given_back(situation)}"
         first = _is_first_loss(situation)

@@ -21,7 +21,7 @@ from canary.core.hooks import GATES
 from canary.core.known_good import is_known_good
 from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, thawed, withhold
 from canary.core.look import look, look_at_unready
-from canary.core.placement import await_part, back_due, lead_back
+from canary.core.placement import await_part, lead_back
 from canary.core.propagation import learning
 from canary.core.recorded import run_folder
 from canary.core.revision import changes, current_revision, no_revision, pin, pipeline_span
@@ -180,15 +180,12 @@ def _lead_back(situation: Situation) -> Situation | None:
 
     The canary's time to come up has not begun.
     """
-    due = back_due(situation)
-    if due is None or due <= situation.now:
-        return None
     share = situation.share(FULL - situation.status.canary_weight)
     message = (
         f"the next part of the traffic back to {situation.spec.primary_name}, before "
         f"{situation.canary_name} gets {situation.revision_name}: it serves {share}"
     )
-    return await_part(situation.end_holds(*UNREADY), message, due)
+    return await_part(situation.end_holds(*UNREADY), message)
 
 
 def _await_canary(situation: Situation) -> Situation:

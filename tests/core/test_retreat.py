@@ -46,6 +46,24 @@ def test_a_run_that_fails_gives_its_traffic_back_in_parts_an_interval_apart():
     assert [each.reason for each in status.notices].count("TrafficReturning") == 2
 
 
+def test_a_part_that_its_route_gives_late_is_given_its_time_before_the_next():
+    status = failed()
+    before = up(routed=Seen(weight=60))
+    for seconds in (75, 90):
+        late = decided(RAMP, status, before, at(seconds))
+        assert message(late) == (
+            "waiting for the route to send 65 % of the traffic to podinfo-primary"
+        )
+        assert late.status.canary_weight == 35
+        assert late.status.notices == status.notices
+        status = late.status
+    seen = []
+    for seconds in (91, 100, 101):
+        status = decided(RAMP, status, carrying(status), at(seconds)).status
+        seen.append(status.canary_weight)
+    assert seen == [35, 35, 10]
+
+
 def test_until_the_next_part_it_says_when_that_comes_and_is_looked_at_then():
     status = failed()
     waiting = decided(RAMP, status, carrying(status), at(61))

@@ -25,6 +25,7 @@ from tests.hard.crashing import COOKIE, Life
 from tests.hard.worlds import HardWorld
 
 METRIC = {"name": "errors", "query": "errors", "thresholdRange": {"max": 1}}
+UNBEARABLE = METRIC | {"name": "no errors at all", "thresholdRange": {"max": -1}}
 SKIP = "@tester via cli at 2026-01-01T00:00:00Z for step+gates to last: known"
 GATE = {"type": "confirm-traffic-increase", "name": "by-hand"}
 GATEWAY = {"gatewayRefs": [{"group": "", "kind": "Service", "name": APP, "port": PORT}]}
@@ -186,6 +187,14 @@ async def led_elsewhere(life: Life) -> None:
 async def rolled_back(life: Life) -> None:
     await life.world.release(tag="image-pull")
     await life.until_phase("Failed")
+
+
+async def taken_back_in_parts(life: Life) -> None:
+    await life.world.release()
+    await life.until(
+        lambda status: status.get("phase") == "Failed" and status.get("targetParked", False),
+        "failed, and nothing is left to serve",
+    )
 
 
 async def cancelled(life: Life) -> None:
@@ -453,6 +462,16 @@ STRATEGIES = (
     ),
     Strategy(id="left behind", live=deleted, weights=[0], spec={"deletionPolicy": "orphan"}),
     Strategy(id="rolled back", live=rolled_back, weights=[0]),
+    Strategy(
+        id="taken back in parts",
+        live=taken_back_in_parts,
+        weights=[0, 20, 60, 30, 0],
+        analysis={
+            "steps": [{"weight": 20}, {"weight": 60, "metrics": [UNBEARABLE]}],
+            "stepWeightRollback": 30,
+            "threshold": 1,
+        },
+    ),
     Strategy(id="cancelled", live=cancelled, weights=[0], analysis={"webhooks": [GATE]}),
     Strategy(id="deleted", live=deleted, weights=[0]),
 )
