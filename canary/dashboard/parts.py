@@ -42,7 +42,8 @@ CANARY_PARTS = {
 ACTIONS_PARTS = {"actions": "parts/actions.html"}
 HAPPENED_PARTS = {"pods": "parts/pods.html", "events": "parts/events.html"}
 _MOST_NAMESPACES = 200
-_MOST_GATES = 100
+MOST_GATES = 80
+"""So many gates are on their page, which stays below 100 KiB."""
 _SHOWN_RUNS = 3
 """So many past runs are on the page of a Canary; its history has them all."""
 _OUTCOMES = 5
@@ -80,18 +81,24 @@ def fleet_context(
     }
 
 
-def gates_held(site: Site, seen: Collection[Place] | None) -> list[KeptCanary]:
-    """Find what waits for a person at a gate, the earliest deadline first."""
+def gates_held(site: Site, seen: Collection[Place] | None) -> tuple[list[KeptCanary], int]:
+    """Find what waits for a person at a gate, the earliest deadline first; and how many more do."""
     held = [
         each
         for each in site.fleet
         if each.standing is CanaryStanding.GATE and (seen is None or each.key[:2] in seen)
     ]
-    return sorted(held, key=attrgetter("deadline", "key"))[:_MOST_GATES]
+    shown = sorted(held, key=attrgetter("deadline", "key"))[:MOST_GATES]
+    return shown, len(held) - len(shown)
 
 
 def gates_context(
-    site: Site, held: Iterable[tuple[KeptCanary, Allowed]], *, form_token: str, silent: str
+    site: Site,
+    held: Iterable[tuple[KeptCanary, Allowed]],
+    *,
+    form_token: str,
+    more: int,
+    silent: str,
 ) -> dict[str, Any]:
     """Give what waits for a person at a gate, and the buttons that answer."""
     now, gates = site.clock(), []
@@ -112,7 +119,7 @@ def gates_context(
                 else "",
             }
         )
-    return {"gates": gates, "problems": _problems(site, silent)}
+    return {"gates": gates, "more": more, "problems": _problems(site, silent)}
 
 
 def canary_context(site: Site, kept: KeptCanary, silent: str = "") -> dict[str, Any]:

@@ -129,12 +129,15 @@ async def gates_stream(request: web.Request) -> web.StreamResponse:
 
 async def _gates(request: web.Request) -> Mapping[str, str]:
     site, session = request.app[SITE], request[SESSION]
-    held = gates_held(site, await seen_places(request))
+    held, more = gates_held(site, await seen_places(request))
     places = {each.key[:2] for each in held}
     allowed = await session.viewer.rights.to_all(places, seconds=_ASIDE_SECONDS)
     answerable = [(each, allowed[each.key[:2]]) for each in held]
     context = gates_context(
-        site, answerable, form_token=session.form_token, silent=await _no_controller(request)
+        *(site, answerable),
+        form_token=session.form_token,
+        more=more,
+        silent=await _no_controller(request),
     )
     return site.renderer.parts(GATES_PARTS, **context)
 

@@ -1,5 +1,6 @@
 """The pages over HTTP: what they show, to whom, and what every answer carries."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from canary.api.meta import API_VERSION, GROUP
 from canary.api.status import MetricStatus, Phase, Wait
 from canary.cluster.cluster import Cluster
 from canary.controller.events import EVENT
-from canary.dashboard.parts import ACTIONS_PARTS, CANARY_PARTS, HAPPENED_PARTS
+from canary.dashboard.parts import ACTIONS_PARTS, CANARY_PARTS, HAPPENED_PARTS, MOST_GATES
 from canary.dashboard.process import Laptop, on_laptop
 from canary.dashboard.streams import MOST_OF_A_SESSION
 from canary.replicas.leases import LEASE
@@ -25,7 +26,7 @@ from tests.controller.faults import answer, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
 from tests.controller.running import until
 from tests.dashboard.conftest import CANARY, Opened, let_in
-from tests.views.fleet import NOW, STATUSES
+from tests.views.fleet import NOW, STATUSES, manifest
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
 PAGES = ("/", "/gates", "/c/web/shop", "/c/web/none", "/api/v1/canaries", "/healthz", "/nowhere")
@@ -149,6 +150,23 @@ async def test_the_gates_name_what_is_waited_for(opened: Opened):
     page = await opened.read("/gates")
     assert ("confirm-promotion" in page, "/c/web/cart" in page) == (True, True)
     assert "/c/web/shop" not in page
+
+
+async def test_of_many_gates_the_first_are_shown_and_the_others_counted(opened: Opened):
+    page = await opened.read("/gates")
+    assert "with later deadlines" not in page
+
+    async def held(number: int) -> None:
+        made = {**manifest(f"held-{number:03}", STATUSES["cart"]), "status": None}
+        made["metadata"] = made["metadata"] | {"uid": ""}
+        await opened.cluster.create(made, CANARY)
+        await opened.change(f"held-{number:03}", STATUSES["cart"])
+
+    await asyncio.gather(*map(held, range(MOST_GATES + 1)))
+    await until_read(opened, "/gates", "2 more, with later deadlines")
+    page = await opened.read("/gates")
+    assert page.count("<article") == MOST_GATES
+    assert len(page.encode()) <= 100 * 1024
 
 
 async def test_programs_get_what_get_and_list_print(opened: Opened):
