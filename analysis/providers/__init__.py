@@ -138,6 +138,7 @@ PROVIDERS: PluginTable[Provider] = PluginTable(
         "podmetrics": "analysis.providers.podmetrics:PodMetricsProvider",
         "prometheus": "analysis.providers.prometheus:PrometheusProvider",
         "scrape": "analysis.providers.scrape:ScrapeProvider",
+        "sentry": "analysis.providers.sentry:SentryProvider",
         "splunk": "analysis.providers.splunk:SplunkProvider",
         "stackdriver": "analysis.providers.stackdriver:StackdriverProvider",
         "wavefront": "analysis.providers.wavefront:WavefrontProvider",
