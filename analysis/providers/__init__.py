@@ -139,6 +139,7 @@ PROVIDERS: PluginTable[Provider] = PluginTable(
         "prometheus": "analysis.providers.prometheus:PrometheusProvider",
         "scrape": "analysis.providers.scrape:ScrapeProvider",
         "sentry": "analysis.providers.sentry:SentryProvider",
+        "skywalking": "analysis.providers.skywalking:SkyWalkingProvider",
         "splunk": "analysis.providers.splunk:SplunkProvider",
         "stackdriver": "analysis.providers.stackdriver:StackdriverProvider",
         "wavefront": "analysis.providers.wavefront:WavefrontProvider",
