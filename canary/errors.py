@@ -10,6 +10,7 @@
             ├── Invalid            400, 422: the API server refuses the object as it is
             ├── NameTaken          another owner's object has the name that is needed
             ├── Gone               410: the resource version is too old; list again
+            ├── Contested          the object is another owner's, and is never written
             └── Unreachable        no answer, or the server failed (429, 5xx); ask again later
 
 "Refused", "not ready" and "no data" are values, never exceptions.
@@ -117,6 +118,10 @@ class NameTaken(ClusterError):
 
 class Gone(ClusterError):
     """The resource version is older than what the API server remembers; list again."""
+
+
+class Contested(ClusterError):
+    """The object is marked as another owner's, and is never written."""
 
 
 class Unreachable(ClusterError):

@@ -62,6 +62,8 @@ PEER_PRIMARY_REVISION = "flagger.app/primary-revision"
 ORIGINAL = f"{PREFIX}original-configuration"
 #: The same, left by the peer that had adopted the object before.
 PEER_ORIGINAL = "flagger.kubernetes.io/original-configuration"
+#: On a route in another cluster than its Canary: whose it is, as cluster/uid/namespace/name/uid.
+OWNER = f"{PREFIX}owner"
 #: On the Lease of a controller: what it is and serves, as JSON.
 SCOPE = f"{PREFIX}scope"
 #: On the Lease that replicas share: the generation, and its members, as JSON.

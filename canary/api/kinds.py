@@ -73,6 +73,9 @@ CONTROLLER_REVISION = Kind(
     group="apps", versions=("v1",), kind="ControllerRevision", plural="controllerrevisions"
 )
 POD = Kind(group="", versions=("v1",), kind="Pod", plural="pods")
+NAMESPACE = Kind(
+    group="", versions=("v1",), kind="Namespace", plural="namespaces", namespaced=False
+)
 SERVICE = Kind(group="", versions=("v1",), kind="Service", plural="services")
 KNATIVE_SERVICE = Kind(
     group="serving.knative.dev", versions=("v1",), kind="Service", plural="services"

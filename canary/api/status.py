@@ -69,6 +69,7 @@ class Stage(StrEnum):
     PAUSED = "Paused"
     SUSPENDED = "Suspended"
     WITHHELD = "Withheld"
+    UNROUTABLE = "Unroutable"
 
 
 class Outcome(StrEnum):

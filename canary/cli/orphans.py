@@ -10,12 +10,13 @@ from datetime import datetime
 
 import click
 
-from canary.api.kinds import Kind, Manifest
+from canary.api.kinds import NAMESPACE, Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.common import here, reaching_a_cluster
 from canary.cli.connection import all_when_left_out, connected, with_plugins
 from canary.cli.ending import CommandRefused
 from canary.cli.offering import offer_namespaces
+from canary.cli.orphaned_routes import let_go, orphaned_routes
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
@@ -23,10 +24,6 @@ from canary.errors import ClusterError, NotFound
 from canary.replicas.presence import controllers
 from canary.targets import Target, installed_target
 from canary.views.moments import span
-
-NAMESPACE = Kind(
-    group="", versions=("v1",), kind="Namespace", plural="namespaces", namespaced=False
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +63,16 @@ class _Orphan:
 @all_when_left_out
 @click.option("--release", is_flag=True, help="Remove tidegate's finalizer, so that they go.")
 @click.option("--force", is_flag=True, help="Do so although something would stop serving.")
+@click.option(
+    "--routes-kubeconfig",
+    help="List as well the routes in another cluster whose Canary is gone, as for the controller.",
+)
+@click.option("--routes-context", help="Context of that file; its current one where left out.")
+@click.option(
+    "--remove",
+    is_flag=True,
+    help="Remove those routes, and put those that were taken over back as they were.",
+)
 @with_plugins
 @reaching_a_cluster
 def orphans(
@@ -75,6 +82,9 @@ def orphans(
     *,
     release: bool,
     force: bool,
+    routes_kubeconfig: str | None,
+    routes_context: str | None,
+    remove: bool,
 ) -> None:
     """List Canaries whose deletion waits for a controller that is not there.
 
@@ -82,9 +92,28 @@ def orphans(
     and releases them by itself. --release removes their finalizers as they are: their primaries,
     and the services and routes that tidegate made, go with them.
     """
+    if not routes_kubeconfig and (routes_context or remove):
+        raise click.UsageError("--routes-context and --remove need --routes-kubeconfig")
     screen = Screen()
 
     async def work(cluster: Cluster) -> None:
+        await held(cluster)
+        if routes_kubeconfig:
+            to_routes = Cluster.connect(kubeconfig=routes_kubeconfig, context=routes_context)
+            async with to_routes as routes:
+                await routed(cluster, routes)
+
+    async def routed(cluster: Cluster, routes: Cluster) -> None:
+        left = await orphaned_routes(cluster, routes, namespace)
+        if not left:
+            screen.line("No route is left of a Canary that is gone.")
+        for route in left:
+            screen.line(route.line)
+            if remove:
+                await let_go(routes, route)
+                screen.line(f"{route.place} is released")
+
+    async def held(cluster: Cluster) -> None:
         found = await _orphans(cluster, namespace)
         if not found:
             screen.line("No Canary is waiting for a controller.")

@@ -16,7 +16,7 @@ from canary.cluster.cluster import Cluster
 from canary.cluster.informer import Clock, Informer, Sleep
 from canary.cluster.ledger import OnChange, Owners, Trim
 from canary.cluster.outages import OutageLog
-from canary.errors import NotFound
+from canary.errors import ClusterError, NotFound
 
 ALL = ""
 """All namespaces."""
@@ -45,6 +45,8 @@ class CacheSet:
         self._clock = clock
         self._trims: dict[Kind, tuple[Trim, bool, Owners | None]] = {}
         self._informers: defaultdict[Kind, dict[str, Informer]] = defaultdict(dict)
+        self._doubted: set[ObjectKey] = set()
+        """Objects elsewhere of which a write may have been made, or not."""
         self._stopping: set[asyncio.Task[None]] = set()
 
     def register(
@@ -91,7 +93,10 @@ class CacheSet:
         return [(kind, place) for place in (ALL, namespace) if place in followed]
 
     def _on_away(self, source: tuple[Kind, str], away: bool) -> None:  # noqa: FBT001 - a callback
-        if self._outages is not None:
+        if self._cluster.is_elsewhere(source[0]):
+            # Who needs it stands still meanwhile, and stops its clocks by itself.
+            self._on_obstacle(source[0])
+        elif self._outages is not None:
             (self._outages.lose if away else self._outages.regain)(source)
 
     def synced(self, kind: Kind, namespace: str = ALL) -> bool:
@@ -164,6 +169,42 @@ class CacheSet:
         """Take in what a write of our own has answered, before its event comes back."""
         for informer in self._of(kind, manifest["metadata"].get("namespace", "")):
             informer.ledger.put(manifest)
+
+    def doubt(self, key: ObjectKey) -> None:
+        """Take in that a write elsewhere has had no answer: it may have been made."""
+        if self._cluster.is_elsewhere(key.kind):
+            self._doubted.add(key)
+
+    @property
+    def is_split(self) -> bool:
+        """Whether some kinds are in another cluster."""
+        return self._cluster.is_split
+
+    def apart(self, keys: Iterable[ObjectKey]) -> str:
+        """Tell why nothing can be followed where objects elsewhere are; empty where it can."""
+        for key in keys:
+            if not self._cluster.is_elsewhere(key.kind):
+                continue
+            for each in self._of(key.kind, key.namespace):
+                if not each.absent and (each.problem or not each.synced.is_set()):
+                    return each.problem or f"{key.kind.resource} are not listed yet"
+        return ""
+
+    async def away(self, keys: Iterable[ObjectKey]) -> str:
+        """Tell why objects elsewhere cannot be known as they are now; empty where they are.
+
+        One that a write may have changed is read, unless nothing can be read there.
+        """
+        elsewhere = [key for key in keys if self._cluster.is_elsewhere(key.kind)]
+        if apart := self.apart(elsewhere):
+            return apart
+        for key in self._doubted.intersection(elsewhere):
+            try:
+                await self.look_again(key)
+            except ClusterError as error:
+                return str(error)
+            self._doubted.discard(key)
+        return ""
 
     async def look_again(self, key: ObjectKey) -> None:
         """Read an object: its event may be long in coming, where the connection is bad.

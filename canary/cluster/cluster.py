@@ -1,6 +1,7 @@
 """What can be asked of the Kubernetes API: every request of the controller goes through here.
 
-What is asked, and when, is decided by others; how a request is made is in `connection.py`.
+What is asked, and when, is decided by others; how a request is made is in `connection.py`, and which
+kinds are in another cluster in `elsewhere.py`.
 Long because every request of the API is a method of its own, with what it raises.
 """
 
@@ -10,22 +11,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from canary.api.kinds import POD, Kind, Manifest
+from canary.api.kinds import NAMESPACE, POD, Kind, Manifest
 from canary.cluster.connection import JSON, Connection, Events
 from canary.cluster.credentials import ClusterCredentials
+from canary.cluster.elsewhere import Elsewhere
 from canary.cluster.limits import Limits
 from canary.cluster.options import Observe, Options, unobserved
 from canary.errors import NotFound
+from canary.objects.marking import Home
+from canary.objects.ownership import CanaryOwner
 
 FIELD_MANAGER = "tidegate"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
 
 
 class Cluster:
-    """One Kubernetes API server."""
+    """One Kubernetes API server, and another one for the kinds that are elsewhere."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._elsewhere: Elsewhere | None = None
+        self.is_split = False
+        """Whether some kinds are in another cluster."""
         self._limits = connection.limits
         self.served: dict[Kind, str] = {}
         """The version that discovery found for each kind."""
@@ -85,6 +92,48 @@ class Cluster:
     def guard(self, may_write: Callable[[], bool]) -> None:
         """Have a question asked before every write, which is made only if the answer is yes."""
         self._connection.may_write = may_write
+        if self._elsewhere is not None:
+            self._elsewhere.connection.may_write = may_write
+
+    @asynccontextmanager
+    async def split(
+        self, *, kubeconfig: str, context: str | None, name: str, resources: frozenset[str]
+    ) -> AsyncIterator[None]:
+        """Have some kinds read, followed and written in another cluster.
+
+        Who may write there is who may write here. `name` is what this cluster is called there.
+
+        Raises:
+            ClusterError: there are no credentials for that cluster, or this one does not say which it is.
+        """
+        found = await self.read(NAMESPACE, "", "kube-system")
+        home = Home(name, found["metadata"]["uid"])
+        options = self._connection.options
+        async with Connection.connect(kubeconfig, context, options) as connection:
+            connection.may_write = self._connection.may_write
+            self._elsewhere = Elsewhere(connection=connection, resources=resources, home=home)
+            self.is_split = True
+            yield
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The addresses of the API servers that this leads to."""
+        there = () if self._elsewhere is None else (self._elsewhere.connection.credentials.server,)
+        return (self.credentials.server, *there)
+
+    def is_elsewhere(self, kind: Kind) -> bool:
+        """Tell whether a kind is in another cluster."""
+        return self._elsewhere is not None and self._elsewhere.has(kind)
+
+    def _there(self, kind: Kind) -> Elsewhere | None:
+        elsewhere = self._elsewhere
+        return elsewhere if elsewhere is not None and elsewhere.has(kind) else None
+
+    def _to(self, kind: Kind) -> Connection:
+        elsewhere = self._elsewhere
+        if elsewhere is None or not elsewhere.has(kind):
+            return self._connection
+        return elsewhere.connection
 
     @property
     def credentials(self) -> ClusterCredentials:
@@ -95,7 +144,9 @@ class Cluster:
 
     async def read(self, kind: Kind, namespace: str, name: str) -> Manifest:
         """Read one object."""
-        return await self._connection.request("GET", self.path(kind, namespace, name), kind.plural)
+        found = await self._to(kind).request("GET", self.path(kind, namespace, name), kind.plural)
+        there = self._there(kind)
+        return found if there is None else there.received(found)
 
     async def discover(self, kind: Kind) -> str | None:
         """Find the version in which a kind is served; None where its CRD is not installed.
@@ -107,7 +158,7 @@ class Cluster:
         for version in kind.versions:
             root = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}"
             try:
-                document = await self._connection.request("GET", root, kind.plural, verb="DISCOVER")
+                document = await self._to(kind).request("GET", root, kind.plural, verb="DISCOVER")
             except NotFound:
                 continue
             if any(each.get("name") == kind.plural for each in document.get("resources") or ()):
@@ -149,7 +200,7 @@ class Cluster:
         if version is None:
             return None
         path = f"/openapi/v3/apis/{kind.group}/{version}"
-        return version, await self._connection.request("GET", path, kind.plural, verb="DISCOVER")
+        return version, await self._to(kind).request("GET", path, kind.plural, verb="DISCOVER")
 
     async def pages(
         self,
@@ -173,7 +224,7 @@ class Cluster:
         selector = {name: text for name, text in selectors.items() if text}
         while True:
             query = {"limit": str(self._limits.page_size)} | selector
-            page = await self._connection.request(
+            page = await self._to(kind).request(
                 "GET",
                 self.path(kind, namespace),
                 kind.plural,
@@ -188,6 +239,8 @@ class Cluster:
                 # The items of a list do not repeat what they are.
                 item.setdefault("apiVersion", kind.api_version(version))
                 item.setdefault("kind", kind.kind)
+            if (there := self._there(kind)) is not None:
+                items = [there.received(each) for each in items]
             yield items, metadata.get("resourceVersion", "")
             token = metadata.get("continue") or ""
             if not token:
@@ -217,37 +270,65 @@ class Cluster:
             "timeoutSeconds": str(max(int(seconds), 1)),
             "resourceVersion": resource_version,
         } | _selector(labels, fields)
-        async with self._connection.watch(
+        there = self._there(kind)
+        async with self._to(kind).watch(
             self.path(kind, namespace),
             kind.plural,
             query=query,
             accept=_accept(metadata_only=metadata_only),
             asked=f"WATCH {kind.resource}",
         ) as events:
-            yield events
+            yield events if there is None else there.events(events)
 
     # ------------------------------------------------------------------------------------ writing
 
-    async def replace(self, obj: Manifest, kind: Kind, *, dry_run: bool = False) -> Manifest:
-        """Replace an object as a whole, on the resource version it holds."""
-        metadata = obj["metadata"]
-        return await self._connection.request(
-            "PUT",
-            self.path(kind, metadata.get("namespace", ""), metadata["name"]),
-            kind.plural,
-            query=_written(dry_run=dry_run),
-            body=obj,
-        )
+    async def replace(
+        self,
+        obj: Manifest,
+        kind: Kind,
+        *,
+        dry_run: bool = False,
+        owner: CanaryOwner | None = None,
+    ) -> Manifest:
+        """Replace an object as a whole, on the resource version it holds.
 
-    async def create(self, obj: Manifest, kind: Kind, *, dry_run: bool = False) -> Manifest:
+        `owner` is the Canary that it is written for: elsewhere it is marked with that.
+        """
+        metadata = obj["metadata"]
+        path = self.path(kind, metadata.get("namespace", ""), metadata["name"])
+        return await self._write("PUT", path, obj, kind, dry_run=dry_run, owner=owner)
+
+    async def create(
+        self,
+        obj: Manifest,
+        kind: Kind,
+        *,
+        dry_run: bool = False,
+        owner: CanaryOwner | None = None,
+    ) -> Manifest:
         """Create an object."""
-        return await self._connection.request(
-            "POST",
-            self.path(kind, obj["metadata"].get("namespace", "")),
+        path = self.path(kind, obj["metadata"].get("namespace", ""))
+        return await self._write("POST", path, obj, kind, dry_run=dry_run, owner=owner)
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        obj: Manifest,
+        kind: Kind,
+        *,
+        dry_run: bool,
+        owner: CanaryOwner | None,
+    ) -> Manifest:
+        there = self._there(kind)
+        written = await self._to(kind).request(
+            method,
+            path,
             kind.plural,
             query=_written(dry_run=dry_run),
-            body=obj,
+            body=obj if there is None else there.sent(obj, owner),
         )
+        return written if there is None else there.received(written)
 
     async def merge_patch(
         self,
@@ -260,6 +341,9 @@ class Cluster:
         resource_version: str | None = None,
     ) -> Manifest:
         """Merge a patch into an object, on a resource version where one is given."""
+        if self.is_elsewhere(kind):
+            # A patch does not say whose the object is that it would change.
+            raise ValueError(f"{kind.resource} is written whole: it is in another cluster")
         if resource_version:
             metadata = {**patch.get("metadata", {}), "resourceVersion": resource_version}
             patch = {**patch, "metadata": metadata}
@@ -280,11 +364,13 @@ class Cluster:
         What it owns is collected in the background.
         """
         body: Manifest = {"propagationPolicy": "Background"}
+        path, there = self.path(kind, namespace, name), self._there(kind)
+        if there is not None:
+            found = await there.connection.request("GET", path, kind.plural)
+            resource_version = there.may_delete(found)
         if resource_version:
             body["preconditions"] = {"resourceVersion": resource_version}
-        await self._connection.request(
-            "DELETE", self.path(kind, namespace, name), kind.plural, body=body
-        )
+        await self._to(kind).request("DELETE", path, kind.plural, body=body)
 
     # -------------------------------------------------------------------------------------- paths
 

@@ -66,7 +66,8 @@ class Connection:
     ) -> None:
         self._session = session
         self._impersonated = tuple(impersonated)
-        self._options = options
+        self.options = options
+        """How it behaves."""
         self._rate_limit = RateLimit(options.requests_per_second, options.burst)
         self.credentials = credentials
         """How this connection is made."""
@@ -93,7 +94,7 @@ class Connection:
 
     def unguarded(self) -> "Connection":
         """Give the same connection with a right to write, and a rate limit, of its own."""
-        return Connection(self._session, self.credentials, self._options)
+        return Connection(self._session, self.credentials, self.options)
 
     @asynccontextmanager
     async def bare(self) -> AsyncIterator["Connection"]:
@@ -102,7 +103,7 @@ class Connection:
         connector = aiohttp.TCPConnector(limit=0, ssl=bare.ssl_context() if bare.secure else False)
         jar = aiohttp.DummyCookieJar()
         async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session:
-            yield Connection(session, bare, self._options)
+            yield Connection(session, bare, self.options)
 
     def on_behalf(self, token: str) -> "Connection":
         """Give a bare connection that carries a token, and has a rate limit of its own.
@@ -112,7 +113,7 @@ class Connection:
         """
         if not token:
             raise ValueError("a request for another person needs a token")
-        return Connection(self._session, for_bearer(self.credentials, token), self._options)
+        return Connection(self._session, for_bearer(self.credentials, token), self.options)
 
     def as_user(self, user: str, groups: Sequence[str]) -> "Connection":
         """Give the same connection that acts for another user, within what we may impersonate.
@@ -123,7 +124,7 @@ class Connection:
         if not user:
             raise ValueError("a request for another person needs a user")
         headers = (("Impersonate-User", user), *(("Impersonate-Group", each) for each in groups))
-        return Connection(self._session, self.credentials, self._options, impersonated=headers)
+        return Connection(self._session, self.credentials, self.options, impersonated=headers)
 
     async def request(
         self,
@@ -207,7 +208,7 @@ class Connection:
                     raise NotLeader(f"{asked}: another replica acts") from error
                 raise _unreachable(asked, error) from error
             finally:
-                self._options.observe(verb, resource, status, monotonic() - started)
+                self.options.observe(verb, resource, status, monotonic() - started)
             if 200 <= status < 300:
                 return content
             if status == 401 and not renewed:
@@ -219,7 +220,7 @@ class Connection:
             if wait is None or attempt == self.limits.attempts:
                 raise responses.failure(asked, status, content)
             attempt += 1
-            await self._options.sleep(min(wait, self.limits.retry_after_seconds))
+            await self.options.sleep(min(wait, self.limits.retry_after_seconds))
 
     @asynccontextmanager
     async def watch(
@@ -254,7 +255,7 @@ class Connection:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unreachable(asked, error) from error
         finally:
-            self._options.observe("WATCH", resource, status, monotonic() - started)
+            self.options.observe("WATCH", resource, status, monotonic() - started)
         async with response:
             yield _events(asked, response.content)
 
@@ -262,7 +263,7 @@ class Connection:
         authorization = await self.credentials.authorization()
         return [
             ("Accept", accept),
-            ("User-Agent", self._options.user_agent),
+            ("User-Agent", self.options.user_agent),
             *((("Authorization", authorization),) if authorization else ()),
             *self._impersonated,
         ]

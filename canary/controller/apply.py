@@ -226,7 +226,8 @@ class Applier:
             if not each.missing:
                 self._store.losses.forget(each.key)
             elif not self._is_made(each):
-                came_back = await self._writer.write(each.render, each.existing)
+                owner = each.of.owner if each.of is not None else None
+                came_back = await self._writer.write(each.render, each.existing, owner=owner)
                 written.append((each.key, came_back))
                 self._store.changes.settle(each.key)
                 self._store.losses.note(each.render, came_back)

@@ -17,6 +17,7 @@ from canary.core.facts import Command
 from canary.core.grants import Claim
 from canary.core.peers import CanaryName, Peer, Progress
 from canary.errors import Problem, SpecWarning
+from canary.objects.ownership import CanaryOwner
 from canary.resources.names import primary_name
 from canary.routers import Router
 from canary.scalers import Scaler, installed_scaler
@@ -149,6 +150,11 @@ class CanaryRecord(CanaryObject):
     """What of the spec that is acted on is accepted but ignored or changed."""
     unguided: bool = False
     """Whether `canary` is what could be read of an unsound spec, and no sound one is known."""
+
+    @property
+    def owner(self) -> CanaryOwner:
+        """The Canary as objects name it whose owner it is."""
+        return CanaryOwner(self.key.group, self.key.name, self.uid)
 
     @property
     def target(self) -> str:

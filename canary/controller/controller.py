@@ -53,6 +53,7 @@ from canary.controller.reconcile import Reconciler
 from canary.controller.recorder import Recorder
 from canary.controller.recordstores import record_store
 from canary.controller.references import References
+from canary.controller.routes_cluster import of_routes
 from canary.controller.secrets import SecretReader
 from canary.controller.server import Server
 from canary.controller.surroundings import Surroundings
@@ -138,6 +139,15 @@ class Controller:
             )
         )
         cluster.guard(self.acts)
+        if settings.routes_kubeconfig:
+            await enter(
+                cluster.split(
+                    kubeconfig=settings.routes_kubeconfig,
+                    context=settings.routes_context or None,
+                    name=settings.cluster_name,
+                    resources=of_routes(),
+                )
+            )
         reader = CanaryReader.under(settings)
         self._tracker = Tracker(
             cluster,
@@ -170,7 +180,7 @@ class Controller:
         self._egress = EgressPolicy(
             allow=settings.egress_allow,
             deny=settings.egress_deny,
-            reserved=await endpoints(cluster.credentials.server),
+            reserved=tuple({place for each in cluster.servers for place in await endpoints(each)}),
         )
         hooks = HookCaller(
             egress=self._egress,

@@ -108,9 +108,10 @@ class Observer:
             revision = "" if missing else self._revision(record, target, configs)
             if revision:
                 seen = Revision(id=revision, configs=configs, images=target.images)
+        lacking, contested = (None, "") if record.deleting else self._renderer.hindrances(record)
         if record.deleting:
             obstacle = lost_routers(record) or obstacle
-        elif lacking := self._renderer.lacking(record):
+        elif lacking is not None:
             obstacle = str(lacking)
         else:
             obstacle = obstacle or self._renderer.unshared(record) or self._unpromoted(record)
@@ -118,6 +119,7 @@ class Observer:
         budgets, former = self._budgets.find(record), self._renderer.left(record)
         subsets, seen_primary = by_subsets(record), self._workload(record, primary)
         shared = leads_to_both(record.status, seen_primary, former, by_subsets=subsets)
+        away = await self._routes_away(record) if self._caches.is_split else ""
         minimum, target_rests = self._target_autoscaler(record)
         maximum, primary_rests = self._renderer.primary_bounds(record)
         return Facts(
@@ -130,6 +132,8 @@ class Observer:
             primary=seen_primary,
             revision=seen,
             routed=self._store.routed(record),
+            routes_away=away,
+            contested=contested,
             refusal=self._store.refusal(record),
             problems=record.problems,
             unguided=record.unguided,
@@ -166,7 +170,7 @@ class Observer:
             dependencies=dependencies,
             members=members,
             policies=policies,
-            survey=await self._surroundings.survey(record),
+            survey=None if away else await self._surroundings.survey(record),
             references=await self._references.broken(record),
             accepted_risks=record.accepted_risks,
             obstacle=obstacle,
@@ -228,6 +232,12 @@ class Observer:
             f"they run, or roll it out with kubectl rollout resume {target.kind.kind.lower()}/"
             f"{target.name}"
         )
+
+    async def _routes_away(self, record: CanaryRecord) -> str:
+        """Say why the routes cannot be known as they are now, where they are in another cluster."""
+        if record.router is None:
+            return ""
+        return await self._caches.away(record.router.objects(record.canary).written)
 
     def _restored(self, record: CanaryRecord, target: WorkloadRecord | None) -> bool:
         """Tell whether what was taken over is as it was, and a kept target its own controller's again."""

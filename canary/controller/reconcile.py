@@ -106,7 +106,7 @@ class Reconciler:
             return
         others = tuple(other.peer for other in self._tracker.relations.rivals(record))
         claimed = () if record.problems else self._claimed(record, others)
-        if not (record.problems or claimed or record.deleting):
+        if not (record.problems or claimed or record.deleting or self._tracker.apart(record)):
             claimed = await self._tracker.store.dropped(record)
         if claimed and record.status.phase in RUNNING and not record.deleting:
             # A run ends under the names that it has, whatever the newest spec asks for.

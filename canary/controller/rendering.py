@@ -6,6 +6,7 @@ Which names a Canary has, those of earlier specs included, is known in `wanted.p
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from canary.api.annotations import OWNER
 from canary.api.kinds import Manifest, ObjectKey
 from canary.controller.canaries import CanaryRecord
 from canary.controller.claims import Claims
@@ -15,6 +16,7 @@ from canary.controller.store import Store
 from canary.core.actions import Side
 from canary.core.traffic import Traffic, intended
 from canary.errors import InvalidSpec, Problem
+from canary.objects.marking import contested
 from canary.objects.ownership import SHARED_LABEL, adopted, ours_or_ownerless
 from canary.objects.render import Lacking, Render
 from canary.resources.names import (
@@ -38,6 +40,8 @@ class Wanted:
     existing: Manifest | None
     foreign: bool = False
     """Whether its name is taken by another owner's object, which is never written."""
+    of: CanaryRecord | None = None
+    """The Canary that it is wanted for."""
 
     @property
     def key(self) -> ObjectKey:
@@ -170,9 +174,24 @@ class Rendering:
         """Put what is wanted beside what is there."""
         taken = {key for key, _ in self._claims.of_others(record)}
         return [
-            Wanted(render=each, existing=self._store.manifest(each.key), foreign=each.key in taken)
+            Wanted(
+                render=each,
+                existing=(found := self._store.manifest(each.key)),
+                foreign=each.key in taken
+                # One of ours has no mark here.
+                or (found is not None and OWNER in (found["metadata"].get("annotations") or ())),
+                of=record,
+            )
             for each in rendered
         ]
+
+    def hindrances(self, record: CanaryRecord) -> tuple[Lacking | None, str]:
+        """Find the object of the user without which there is no route, and say whose others are."""
+        if record.router is None:
+            return None, ""
+        found = map(self._store.manifest, record.router.objects(record.canary).written)
+        marked = filter(None, (contested(each) for each in found if each is not None))
+        return self.lacking(record), "; ".join(marked)
 
     def sides(self, record: CanaryRecord, *, beside: CanaryRecord) -> tuple[ObjectKey, ...]:
         """Find the services of the sides that are ours, and that other names have no use for."""

@@ -199,6 +199,13 @@ class Tracker:
         kind = record.target_kind
         return "" if kind is None else self.caches.forbidden(kind, record.key.namespace)
 
+    def apart(self, record: CanaryRecord) -> str:
+        """Tell why the cluster of the routes cannot be followed, where that is another one."""
+        router = record.router
+        if router is None or not self.caches.is_split:
+            return ""
+        return self.caches.apart(router.objects(record.canary).written)
+
     def problems(self) -> list[str]:
         """Tell why it is not known which Canaries there are; nothing where it is.
 

@@ -29,7 +29,7 @@ class Renderer:
     def __init__(self, store: Store, selector_labels: tuple[str, ...]) -> None:
         self._store = store
         self._rendering = Rendering(store, selector_labels)
-        self._lacking: Memo[tuple[Lacking | None]] = Memo()
+        self._hindrances: Memo[tuple[Lacking | None, str]] = Memo()
         self._bounds: Memo[tuple[int | None, bool]] = Memo()
 
     def label(self, workload: Manifest) -> SelectorLabel:
@@ -156,14 +156,13 @@ class Renderer:
         """Say why the apex service cannot select both sides; empty where it can, or need not."""
         return self._rendering.unshared(record)
 
-    def lacking(self, record: CanaryRecord) -> Lacking | None:
-        """Find the object of the user without which there is no route."""
+    def hindrances(self, record: CanaryRecord) -> tuple[Lacking | None, str]:
+        """Find the object of the user without which there is no route, and say who has marked others."""
         inputs = self.behind_route(record)
-        known = self._lacking.recall(record.key, inputs)
-        if known is None:
-            known = (self._rendering.lacking(record),)
-            self._lacking.keep(record.key, inputs, known)
-        return known[0]
+        if (known := self._hindrances.recall(record.key, inputs)) is None:
+            known = self._rendering.hindrances(record)
+            self._hindrances.keep(record.key, inputs, known)
+        return known
 
     def behind_route(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the route is rendered from."""
@@ -203,7 +202,7 @@ class Renderer:
         """
         found = ((key, self._store.manifest(key)) for key in (*self.kept(record), *more))
         return [
-            Wanted(render=left_behind(record.canary, key, existing), existing=existing)
+            Wanted(render=left_behind(record.canary, key, existing), existing=existing, of=record)
             for key, existing in found
             if existing is not None
         ]

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from canary.api.kinds import Manifest, ObjectKey
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
-from canary.errors import ClusterError, Conflict, NotFound
+from canary.errors import ClusterError, Conflict, NotFound, Unreachable
+from canary.objects.ownership import CanaryOwner
 from canary.objects.render import Render
 
 
@@ -17,8 +18,12 @@ class Writer:
         self._cluster = cluster
         self._caches = caches
 
-    async def write(self, render: Render, found: Manifest | None) -> Manifest:
+    async def write(
+        self, render: Render, found: Manifest | None, *, owner: CanaryOwner | None = None
+    ) -> Manifest:
         """Write what is ours in an object, and the rest as it was found, on that version.
+
+        `owner` is the Canary that it is written for.
 
         Raises:
             Conflict: it has changed since, or it was just created by another.
@@ -29,11 +34,13 @@ class Writer:
             raise NotFound(f"{kind.resource} is not installed in the cluster")
         async with self._current(render.key):
             if found is None:
-                written = await self._cluster.create(mended, kind)
+                written = await self._cluster.create(mended, kind, owner=owner)
             else:
                 version = found["metadata"]["resourceVersion"]
                 metadata = mended["metadata"] | {"resourceVersion": version}
-                written = await self._cluster.replace(mended | {"metadata": metadata}, kind)
+                written = await self._cluster.replace(
+                    mended | {"metadata": metadata}, kind, owner=owner
+                )
             self._caches.put(kind, written)
         return written
 
@@ -106,4 +113,7 @@ class Writer:
             # The conflict is what is wrong; a failure to look must not hide it.
             with suppress(ClusterError):
                 await self._caches.look_again(key)
+            raise
+        except Unreachable:
+            self._caches.doubt(key)
             raise

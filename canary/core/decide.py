@@ -59,6 +59,7 @@ from canary.core.situation import Decision, Question, Situation, Turn, earliest
 from canary.core.telling import lasting_at, reason_said, tell_waits
 from canary.core.termination import leads_back_at, terminate
 from canary.core.tolerance import tell_warnings
+from canary.core.unroutable import routable_again, without_routes
 from canary.core.unseen import seen_again, without_sight
 from canary.core.upkeep import undo_at_once, undo_drifts, upkeep_at
 from canary.errors import Problem, SpecWarning
@@ -155,6 +156,9 @@ def obstructed(
 
 
 def _turn(situation: Situation) -> Turn:
+    if standing := without_routes(situation):
+        return standing
+    situation = routable_again(situation)
     if situation.facts.deleting:
         return terminate(place(situation))
     if still := stopped(situation, Stop.ALL):
@@ -231,6 +235,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             stage.until if stage else None,
             # The deadline may have passed when what is away comes back.
             situation.now + AWAY if away and stage and stage.until else None,
+            situation.now + AWAY if situation.facts.routes_away and stage else None,
             lasting_at(status),
             run.next_analysis_at if run and looking else None,
             preflight_at(status),

@@ -44,6 +44,7 @@ from canary.core.situation import Situation
 from canary.core.subsets import shares_apex
 from canary.core.termination import leads_back, replicas_to_give_back
 from canary.core.traffic import Seen
+from canary.core.unroutable import unroutable
 from canary.core.upkeep import left_alone
 
 _PROMOTED = frozenset({Phase.PROMOTING, Phase.FINALISING})
@@ -53,6 +54,8 @@ _WITH_CANARY = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROM
 
 def desired(situation: Situation) -> tuple[Action, ...]:
     """List what must be true of the cluster, in the order in which it is made true."""
+    if unroutable(situation):
+        return tuple(_clear_commands(situation))
     if situation.facts.deleting:
         return tuple(_while_terminating(situation))
     if stopped(situation, Stop.ALL):

@@ -354,6 +354,10 @@ class Facts:
     """The target's revision now; None where it can't be told (no target, a config is missing)."""
     routed: Seen | None = None
     """What the route does now; None where there is no route."""
+    routes_away: str = ""
+    """Why the cluster of the routes cannot be asked: where traffic goes is not known then."""
+    contested: str = ""
+    """Which objects of the route carry another owner's mark, and whose they are."""
     refusal: str = ""
     """Why the router's own controller rejects the route; empty where it accepts the route, or says
     nothing."""

@@ -106,6 +106,7 @@ _REST = (
     Stage.UNSCALED,
     Stage.OBSTRUCTED,
     Stage.SUSPENDED,
+    Stage.UNROUTABLE,
 )
 _ANALYSIS = Stages(
     path=(
@@ -124,12 +125,13 @@ _ANALYSIS = Stages(
         Stage.PAUSED,
         Stage.SUSPENDED,
         Stage.WITHHELD,
+        Stage.UNROUTABLE,
     ),
 )
 
 STAGES: Mapping[Phase, Stages] = MappingProxyType(
     {
-        Phase.NEW: Stages(aside=(Stage.SUSPENDED,)),
+        Phase.NEW: Stages(aside=(Stage.SUSPENDED, Stage.UNROUTABLE)),
         Phase.INITIALIZING: Stages(
             path=(
                 Stage.CREATING,
@@ -144,6 +146,7 @@ STAGES: Mapping[Phase, Stages] = MappingProxyType(
                 Stage.RESOLVING,
                 Stage.SUSPENDED,
                 Stage.WITHHELD,
+                Stage.UNROUTABLE,
             ),
         ),
         Phase.INITIALIZED: Stages(path=_PROMOTION, aside=_REST),
@@ -155,19 +158,24 @@ STAGES: Mapping[Phase, Stages] = MappingProxyType(
                 Stage.PAUSED,
                 Stage.SUSPENDED,
                 Stage.WITHHELD,
+                Stage.UNROUTABLE,
             ),
         ),
         Phase.PROGRESSING: _ANALYSIS,
         Phase.WAITING_PROMOTION: _ANALYSIS,
-        Phase.PROMOTING: Stages(path=_PROMOTION, aside=(Stage.OBSTRUCTED, Stage.SUSPENDED)),
+        Phase.PROMOTING: Stages(
+            path=_PROMOTION, aside=(Stage.OBSTRUCTED, Stage.SUSPENDED, Stage.UNROUTABLE)
+        ),
         Phase.FINALISING: Stages(
             path=(Stage.ROUTING, Stage.DRAINING),
-            aside=(Stage.FILLING, Stage.PROPAGATING, Stage.SUSPENDED),
+            aside=(Stage.FILLING, Stage.PROPAGATING, Stage.SUSPENDED, Stage.UNROUTABLE),
         ),
         Phase.SUCCEEDED: Stages(path=_PROMOTION, aside=_REST),
         Phase.FAILED: Stages(path=(Stage.FILLING, Stage.PROPAGATING, Stage.RETURNING), aside=_REST),
         Phase.TERMINATING: Stages(
-            path=(Stage.FILLING, Stage.RESTORING, Stage.DRAINING, Stage.RELEASING), returns=False
+            path=(Stage.FILLING, Stage.RESTORING, Stage.DRAINING, Stage.RELEASING),
+            aside=(Stage.UNROUTABLE,),
+            returns=False,
         ),
     }
 )
@@ -195,6 +203,7 @@ STAGE_SENTENCES: Mapping[Stage, str] = MappingProxyType(
         Stage.PAUSED: "A person has paused the run.",
         Stage.SUSPENDED: "`spec.suspend` is true.",
         Stage.WITHHELD: "A rule of the fleet withholds leave.",
+        Stage.UNROUTABLE: "The cluster of the routes cannot be reached, or a route is another owner's.",
     }
 )
 """What each stage means, for people."""

@@ -215,11 +215,14 @@ class Situation:
         weights = before.but(
             primary=FULL - weight, canary=weight, mirror=mirror, matched=matched and weight > 0
         )
-        scope = OF_CLUSTER if self.facts.policy.one_of_several else None
         moved = weights != before or weight != self.status.canary_weight
+        if self.facts.policy.one_of_several or weights.scope:
+            # That it is said, or is no longer, moves nothing.
+            scope = OF_CLUSTER if self.facts.policy.one_of_several else None
+            weights = weights.but(scope=scope)
         carrying = self.but(
             canary_weight=weight,
-            weights=weights.but(scope=scope),
+            weights=weights,
             step=self._step_number(weight),
             steps=len(plan.steps),
             step_started_at=self.now if moved else self.status.step_started_at,

@@ -51,6 +51,7 @@ FORMER_ROUTE_UNREADABLE = "FormerRouteUnreadable"
 REFERENCE_BROKEN = "ReferenceBroken"
 PRIMARY_CHANGED = "PrimaryChanged"
 CONTESTED = "Contested"
+ROUTE_CONTESTED = "RouteContested"
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -119,6 +120,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         CONTESTED: "Someone keeps changing what tidegate keeps: the primary's pod template, which "
         "is put back every ten minutes, or a route, a Service, the primary's autoscaler or an "
         "owner, which is put back every ten seconds.",
+        ROUTE_CONTESTED: "A route carries the mark of a Canary of another cluster, and is left alone; the "
+        "message says whose. Nothing moves, and no pod is started or stopped.",
         REFERENCE_BROKEN: "A metric or a hook refers to something that is missing or cannot be used; "
         "no run begins until that is repaired.",
         FORMER_ROUTE_UNREADABLE: "The route under a former name cannot be read; the target keeps its "
@@ -163,6 +166,7 @@ WRONG = frozenset(
         REFERENCE_BROKEN,
         PRIMARY_CHANGED,
         CONTESTED,
+        ROUTE_CONTESTED,
         ROUTING_BLOCKED,
         ROUTE_REFUSED,
         RESTORING_BLOCKED,
@@ -207,6 +211,7 @@ _STAGES: Mapping[str, Stage] = MappingProxyType(
         RESTORING_BLOCKED: Stage.RESTORING,
         RELEASING: Stage.RELEASING,
         PAUSED: Stage.PAUSED,
+        ROUTE_CONTESTED: Stage.UNROUTABLE,
         SUSPENDED: Stage.SUSPENDED,
         STOPPED: Stage.WITHHELD,
         POLICY_UNREADABLE: Stage.WITHHELD,

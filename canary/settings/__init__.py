@@ -6,6 +6,7 @@ could see.
 Long because it is a table: one entry a flag.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -15,6 +16,7 @@ from analysis.narrowing import matchers_problem
 from canary.errors import InvalidSpec, Problem
 from canary.settings.options import (
     DNS_LABEL,
+    DNS_SUBDOMAIN,
     FILE_SUFFIX,
     LABEL_KEY,
     PLUGIN_NAME,
@@ -213,6 +215,12 @@ class Settings:
         "", "File that tells how the cluster is reached; inside a cluster there is no need for one."
     )
     context: str = setting("", "Context of the kubeconfig; its current one where left out.")
+    routes_kubeconfig: str = setting(
+        "",
+        "File that tells how another cluster is reached that the routes are in; without one they are "
+        "in the cluster of the Canaries.",
+    )
+    routes_context: str = setting("", "Context of that file; its current one where left out.")
     workers: int = setting(
         16, "Canaries that are worked on at the same time.", OptionType.WHOLE, check=within(1, 1000)
     )
@@ -399,6 +407,7 @@ class Settings:
             )
             yield ("shared_namespaces", "no_cross_namespace_refs"), remedy
         yield from self._lease_contradictions()
+        yield from self._routes_contradictions()
         files = ("admission_certificate", "admission_key")
         for name in files if self.admission_listen else ():
             if not getattr(self, name):
@@ -416,6 +425,22 @@ class Settings:
             yield ("alert_webhook_token", "alert_webhook"), remedy
         if self.burst < self.qps:
             yield ("burst", "qps"), f"write no less than --qps, which is {self.qps:g}"
+
+    def _routes_contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        if self.routes_context and not self.routes_kubeconfig:
+            remedy = "unset it, or give --routes-kubeconfig"
+            yield ("routes_context", "routes_kubeconfig"), remedy
+        if not self.routes_kubeconfig:
+            return
+        if not re.fullmatch(DNS_SUBDOMAIN, self.cluster_name):
+            remedy = (
+                "name this cluster with lower-case letters, digits, hyphens and dots, as "
+                "--routes-kubeconfig is given: routes there are marked with it"
+            )
+            yield ("cluster_name", "routes_kubeconfig"), remedy
+        if self.api_groups != ("tidegate.dev",):
+            remedy = "write tidegate.dev alone, as --routes-kubeconfig is given"
+            yield ("api_groups", "routes_kubeconfig"), remedy
 
     def _lease_contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
         if not self.lease_retry_period < self.lease_renew_deadline < self.lease_duration:

@@ -40,6 +40,10 @@ class Proxy:
         self._session: aiohttp.ClientSession
         self.released = asyncio.Event()
 
+    def upstream_of(self, _: web.Request) -> str:
+        """Give the address of the server that a request is for."""
+        return self.upstream
+
     def meet(self, pattern: str, *faults: "Fault", always: bool = False) -> None:
         """Meet the next request that matches with a fault; further ones with the further ones."""
         self._faults += [(re.compile(pattern), fault, always) for fault in faults]
@@ -103,7 +107,7 @@ class Proxy:
         passed = {"Accept", "Authorization", "Content-Type", "Impersonate-User", "User-Agent"}
         async with self._session.request(
             request.method,
-            self.upstream + request.path_qs,
+            self.upstream_of(request) + request.path_qs,
             data=body or await request.read() or None,
             headers={name: request.headers[name] for name in passed if name in request.headers},
         ) as answer:

@@ -226,6 +226,13 @@ class TestProblems:
             ({"metrics_provider": "scrape"}, "--scrape-targets"),
             ({"scrape_targets": "http://pod:80/metrics"}, "--metrics-provider"),
             ({"metrics_matchers": 'a="b"', "metrics_provider": "datadog"}, "--metrics-matchers"),
+            ({"routes_context": "mesh"}, "--routes-context"),
+            ({"routes_kubeconfig": "/f"}, "--cluster-name"),
+            ({"routes_kubeconfig": "/f", "cluster_name": "eu/1"}, "--cluster-name"),
+            (
+                {"routes_kubeconfig": "/f", "cluster_name": "eu-1", "api_groups": "flagger.app"},
+                "--api-groups",
+            ),
             ({"lease_duration": "5s"}, "--lease-renew-deadline"),
             ({"lease_retry_period": "10s"}, "--lease-renew-deadline"),
             ({"shards": "auto", "lease_retry_period": "4s"}, "--lease-renew-deadline"),

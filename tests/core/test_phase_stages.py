@@ -244,7 +244,19 @@ def _ending() -> Iterator[Way]:
     yield Way(before=terminating, facts=replace(gone, target=None), stage=Stage.RELEASING)
 
 
-WAYS = [*_idle(), *_initializing(), *_running(), *_ending()]
+def _unroutable() -> Iterator[Way]:
+    """The routes are in another cluster, which is away."""
+    for phase in Phase:
+        before = CanaryStatus() if phase is Phase.NEW else a_status(phase)
+        facts = up(
+            revision=Revision(id="1-newer"),
+            routes_away="down",
+            deleting=phase is Phase.TERMINATING,
+        )
+        yield Way(before=before, facts=facts, stage=Stage.UNROUTABLE)
+
+
+WAYS = [*_idle(), *_initializing(), *_running(), *_ending(), *_unroutable()]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from canary.api.kinds import (
     Manifest,
 )
 from canary.cli.run import run
+from canary.controller.routes_cluster import of_routes
 from canary.resources.preflight import SELECTING, SERVICE_PROFILE
 from canary.routers import ROUTERS, router_for
 from canary.routers.ingresses import INGRESS
@@ -231,6 +232,43 @@ def test_values_become_settings(render):
         no_cross_namespace_refs=True,
         shared_namespaces=("istio-system", "monitoring"),
     )
+
+
+ELSEWHERE = ('clusterName="eu-1"', 'routesCluster={"secretName":"routes","context":"mesh"}')
+
+
+def test_routes_in_another_cluster_are_reached_by_a_secret(render):
+    objects = render(*ELSEWHERE)
+    assert settings(objects) == of_the_chart(
+        cluster_name="eu-1",
+        routes_kubeconfig="/routes-cluster/kubeconfig",
+        routes_context="mesh",
+    )
+    home = rights(objects["ClusterRole", "/tidegate-home"]["rules"])
+    assert home == {("", "namespaces"): ["get"]}
+    assert container(objects)["volumeMounts"][-1]["mountPath"] == "/routes-cluster"
+    assert ("ClusterRole", "/tidegate-home") not in render()
+
+
+@pytest.mark.parametrize("router", ROUTERS.names())
+def test_the_rights_on_routes_are_granted_in_the_cluster_that_these_are_in(render, router):
+    """What the controller takes to be there is what the role there has, and the one here has not."""
+    routers = f"routers={json.dumps([router])}"
+    one = rights(render(routers)["ClusterRole", "/tidegate"]["rules"])
+    two = render(routers, *ELSEWHERE, 'routesCluster={"secretName":"routes","role":true}')
+    here = rights(two["ClusterRole", "/tidegate"]["rules"])
+    there = rights(two["ClusterRole", "/tidegate-routes"]["rules"] or ())
+    moved = {
+        (group, name) for group, name in one if f"{name.partition('/')[0]}.{group}" in of_routes()
+    }
+    assert there.keys() >= (kinds_of(router) & moved)
+    assert there.keys() <= moved
+    assert here == {place: verbs for place, verbs in one.items() if place not in there}
+    assert all(there[place] == one[place] for place in there)
+
+
+def kinds_of(router: str) -> set[tuple[str, str]]:
+    return {(kind.group, kind.plural) for kind in router_for(router).kinds}
 
 
 def test_pages_of_metrics_take_the_place_of_a_prometheus(render):
@@ -636,6 +674,8 @@ def test_a_service_monitor_finds_the_service_and_its_port(render):
         ('mesh="consul"', "/mesh"),
         ('metricsServer="prometheus:9090"', "/metricsServer"),
         ('metricsMatchers=["cluster"]', "/metricsMatchers"),
+        ('routesCluster={"secretName":"routes"}', "clusterName"),
+        ('routesCluster={"role":"yes"}', "/routesCluster/role"),
         ('replicaCount="two"', "/replicaCount"),
         ("terminationGracePeriodSeconds=5", "/terminationGracePeriodSeconds"),
         ('slak={"secretName":"chat"}', "slak"),

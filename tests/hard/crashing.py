@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
@@ -62,7 +62,13 @@ class Killer(Proxy):
         self.seen = seen
         """Whether the controller is told of a write before it is killed."""
         self.kill: Callable[[], None] = lambda: None
+        self.elsewhere: Mapping[str, str] = {}
+        """Addresses of further servers, by what the paths begin with that are theirs."""
         self._one_by_one = asyncio.Lock()
+
+    def upstream_of(self, request: web.Request) -> str:
+        there = (url for path, url in self.elsewhere.items() if request.path.startswith(path))
+        return next(there, self.upstream)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.method not in _WRITES or "/leases" in request.path:
@@ -148,6 +154,7 @@ class CrashingController:
             *("run", "--kubeconfig", str(self._kubeconfig), "--drain", "0s"),
             *("--listen", "127.0.0.1:0", "--no-leader-election"),
             *("--egress-allow", "127.0.0.0/8"),
+            *self._world.flags(self._kubeconfig),
             *("--metrics-server", f"{self._receiver.url}/metrics"),
             *("--event-webhook", f"{self._receiver.url}/event"),
             log=self.log,
@@ -320,6 +327,7 @@ async def living(
     """Run a controller that is killed after the writes that are due."""
     receiver.answers(SAMPLE)
     async with world.behind(Killer(world.url, due=due, seen=seen)) as killer:
+        killer.elsewhere = world.elsewhere
         controller = CrashingController(world, killer, receiver)
         life = Life(world, controller, killer, receiver)
         async with controller:

@@ -62,6 +62,18 @@ async def deployed_behind_rules(world: HardWorld) -> None:
     await world.api.create(route, VIRTUAL_SERVICE)
 
 
+async def deployed_behind_a_route(world: HardWorld) -> None:
+    """Create the app, and a route that is to be taken over."""
+    await world.create_app()
+    route = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": APP, "namespace": world.namespace},
+        "spec": {"hosts": [APP], "http": [{"route": [{"destination": {"host": APP}}]}]},
+    }
+    await world.api.create(route, VIRTUAL_SERVICE)
+
+
 async def deployed_under_keda(world: HardWorld) -> None:
     await world.create_app()
     await keda.create_scaled_object(world, "up")
@@ -267,6 +279,8 @@ class Strategy:
     """What stands in what is left."""
     before: Callable[[Life], Awaitable[None]] | None = None
     """Creates what else there is before the Canary."""
+    elsewhere: bool = False
+    """Whether the routes are in another cluster."""
 
     async def begin(self, life: Life) -> None:
         """Set the Canary up, whose deadline no number of deaths reaches."""
@@ -283,6 +297,14 @@ class Strategy:
 
 
 WEIGHTED = Strategy(id="steps of weights, with Istio", live=promoted, weights=[0, 20, 60, 0])
+ELSEWHERE = Strategy(
+    id="with a route of its user's in another cluster",
+    live=promoted,
+    weights=[0, 20, 60, 0],
+    workload=deployed_behind_a_route,
+    leaves="original-configuration",
+    elsewhere=True,
+)
 STRATEGIES = (
     Strategy(
         id="told in threads",

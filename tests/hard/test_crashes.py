@@ -17,13 +17,15 @@ from typing import Any
 import pytest
 
 from tests.hard.crashing import Due, Life, always, living, never, only
-from tests.hard.strategies import STRATEGIES, WEIGHTED, Strategy
-from tests.hard.worlds import HardWorld
+from tests.hard.strategies import ELSEWHERE, STRATEGIES, WEIGHTED, Strategy
+from tests.hard.worlds import ElsewhereHardWorld, HardWorld
 from tests.receiver import receiving
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
 NewWorld = Callable[[Path], HardWorld]
+FROM_THE_BEGINNING = (WEIGHTED, ELSEWHERE)
+"""Those that are killed while their Canary is set up, too."""
 LANES = 3
 """So many lives are lived at a time."""
 
@@ -47,10 +49,10 @@ async def lived(
     """
     await asyncio.to_thread(world.directory.mkdir, parents=True)
     async with world, receiving() as receiver, living(world, receiver, due=due, seen=seen) as life:
-        if strategy is not WEIGHTED:
+        if strategy not in FROM_THE_BEGINNING:
             life.killer.due = never
         await strategy.begin(life)
-        before = 0 if strategy is WEIGHTED else len(life.killer.writes)
+        before = 0 if strategy in FROM_THE_BEGINNING else len(life.killer.writes)
         life.killer.due = due
         await strategy.live(life)
         end = await left_by(life)
@@ -89,12 +91,16 @@ def same(found: End, wanted: End, what: str) -> None:
     [
         pytest.param(WEIGHTED, True, id=f"{WEIGHTED.id}, when the answer has come"),
         pytest.param(WEIGHTED, False, id=WEIGHTED.id),
-        *(pytest.param(each, False, id=each.id, marks=pytest.mark.embedded) for each in STRATEGIES),
+        *(
+            pytest.param(each, False, id=each.id, marks=pytest.mark.embedded)
+            for each in (ELSEWHERE, *STRATEGIES)
+        ),
     ],
 )
 async def test_killed_after_every_write_it_comes_to_the_same_end(
     strategy: Strategy, seen: bool, new_world: NewWorld, tmp_path: Path
 ) -> None:
+    new_world = ElsewhereHardWorld if strategy.elsewhere else new_world
     undisturbed, _, _ = await lived(new_world(tmp_path / "undisturbed"), strategy, never)
     assert without_repeats(undisturbed.routed) == strategy.weights
     assert strategy.leaves in str(undisturbed.remains)

@@ -7,15 +7,18 @@ API server and its storage know: the audit log, and every version that a route h
 import asyncio
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from canary.api.kinds import KNATIVE_SERVICE, SCALED_OBJECT, SERVICE, STATEFUL_SET, Kind, Manifest
+from canary.controller.routes_cluster import of_routes
 from canary.demo.embedded import CRD
 from tests import knative
 from tests.controller import keda
+from tests.controller.elsewhere import routes_cluster
 from tests.controller.faults import Proxy, SomeProxy, serving
 from tests.controller.running import VIRTUAL_SERVICE, AnyWorld, World
 from tests.testbed.audit import Audited
@@ -32,6 +35,7 @@ HTTP_ROUTE = Kind(
 )
 _ROUTES = (VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)
 AWAY_SECONDS = 1.0
+CLUSTER = "eu-1"
 
 
 class HardWorld(AnyWorld, ABC):
@@ -46,6 +50,12 @@ class HardWorld(AnyWorld, ABC):
     """In so many ways its servers can fail."""
     crowd: int
     """So many Canaries are many in it."""
+    elsewhere: Mapping[str, str] = MappingProxyType({})
+    """Addresses of further servers, by what the paths begin with that are theirs."""
+
+    def flags(self, _kubeconfig: Path) -> tuple[str, ...]:
+        """Give what controllers are told of it, beside the kubeconfig of its servers."""
+        return ()
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...
@@ -127,3 +137,26 @@ class EmbeddedHardWorld(World, HardWorld):
         await asyncio.sleep(AWAY_SECONDS)
         proxy.down = False
         return "server restarted, its past forgotten" if number % 2 else "server restarted"
+
+
+class ElsewhereHardWorld(EmbeddedHardWorld):
+    """The embedded world, whose routes are in a second cluster."""
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        routes = await self._stack.enter_async_context(routes_cluster(self))
+        routes.server.storage.subscribe(self._follow)
+        self.elsewhere = {f"/apis/{VIRTUAL_SERVICE.group}/": routes.server.url}
+        # The test sees one world, as the controller does.
+        await self._stack.enter_async_context(
+            self.api.split(
+                kubeconfig=str(routes.kubeconfig),
+                context=None,
+                name=CLUSTER,
+                resources=of_routes(),
+            )
+        )
+        return self
+
+    def flags(self, kubeconfig: Path) -> tuple[str, ...]:
+        return ("--cluster-name", CLUSTER, "--routes-kubeconfig", str(kubeconfig))

@@ -136,16 +136,8 @@ what was asked.
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
-{{- $routing := list }}
-{{- range .Values.routers }}
-{{- if hasKey $rights.routers . }}
-{{- $routing = concat $routing (get $rights.routers .) | uniq }}
-{{- else if not (has . $.Values.plugins) }}
-{{- fail (printf "routers: %q is unknown; use %s, or name it in plugins as well" . (keys $rights.routers | sortAlpha | join ", ")) }}
-{{- end }}
-{{- end }}
-{{- with $routing }}
-{{ toYaml . }}
+{{- with include "tidegate.routing" (dict "root" . "there" false) }}
+{{ . }}
 {{- end }}
 {{- if .Values.rbac.preflight }}
 # Policies that may stop to cover the pods that serve: listed for a Canary that is new or changed.
@@ -164,6 +156,33 @@ what was asked.
 {{- end }}
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+The rights on what routers write: of the cluster of the routes where "there" is true, and of the
+Canaries' own where it is false. Services and targets are in the latter, whatever routes them.
+*/}}
+{{- define "tidegate.routing" -}}
+{{- $values := .root.Values }}
+{{- $rights := (.root.Files.Get "files/rights.yaml" | fromYaml).routers }}
+{{- $routing := list }}
+{{- range $values.routers }}
+{{- if hasKey $rights . }}
+{{- $routing = concat $routing (get $rights .) | uniq }}
+{{- else if not (has . $values.plugins) }}
+{{- fail (printf "routers: %q is unknown; use %s, or name it in plugins as well" . (keys $rights | sortAlpha | join ", ")) }}
+{{- end }}
+{{- end }}
+{{- $wanted := list }}
+{{- range $routing }}
+{{- $movable := not (or (has "" .apiGroups) (has "serving.knative.dev" .apiGroups)) }}
+{{- if $.there | ternary $movable (not (and $movable $values.routesCluster.secretName)) }}
+{{- $wanted = append $wanted . }}
+{{- end }}
+{{- end }}
+{{- with $wanted }}
+{{- toYaml . }}
 {{- end }}
 {{- end -}}
 
