@@ -59,6 +59,8 @@ class BothCounts:
     canary: Count
     primary: Count
     seconds: float
+    second: Count = NOTHING
+    """What another one had that runs the same as the primary."""
 
     def spent(self, target: float, period: float) -> float | None:
         """Give the share of an error budget that the canary has spent beyond the primary.
@@ -135,6 +137,10 @@ class Comparison:
 
         null = likelihood(self.null)
         return [likelihood(ratio) - null for ratio in self.alternatives]
+
+
+#: Two sides that run the same: that either is worse than the other, by up to ten times.
+ALIKE = Comparison(1.0, (0.1, 0.25, 0.5, 2.0, 4.0, 10.0))
 
 
 def shares(odds: float) -> tuple[float, float]:

@@ -150,6 +150,14 @@ class Arm(StrEnum):
 
     CANARY = "canary"
     PRIMARY = "primary"
+    """Whom the canary is compared with."""
+    SECOND = "second"
+    """Another one that runs what that one runs. Who tells these two apart is deceived by something
+    that is no fault of a release."""
+
+
+SIDES = (Arm.CANARY, Arm.PRIMARY)
+"""Those that are compared."""
 
 
 class Signal(StrEnum):
@@ -228,6 +236,8 @@ class Metric:
     """Who asks; means nothing to the engine, which shows it to its observer."""
     control: str = "primary"
     """Whom the canary is compared with, for people: it stands where the primary does."""
+    second: str = "baseline"
+    """Who runs the same as that one, for people, where anybody is asked about it."""
 
     @property
     def query(self) -> str:
@@ -246,7 +256,7 @@ class Metric:
 
     def named(self, arm: Arm) -> str:
         """Name a side for people."""
-        return self.control if arm is Arm.PRIMARY else arm
+        return {Arm.PRIMARY: self.control, Arm.SECOND: self.second}.get(arm, arm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,7 +335,7 @@ Memory = Mapping[str, str]
 """What a judge keeps of a metric from one analysis of a run to the next, in words of its own."""
 
 #: What a memory may come to, as `memory_bytes` counts it: every metric's is in the Canary's status.
-MEMORY_BYTES = 384
+MEMORY_BYTES = 448
 
 
 def memory_bytes(memory: Memory) -> int:

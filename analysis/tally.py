@@ -5,6 +5,7 @@ from datetime import datetime
 from math import exp, isfinite, log
 
 from analysis.evidence import (
+    ALIKE,
     NOTHING,
     BothCounts,
     Comparison,
@@ -22,12 +23,14 @@ _MOST_TOLD = 1e6
 """More evidence than this is shown without its digits, which mean nothing."""
 _HIGHEST_RATIO = 100
 """No ratio that a judge compares with is higher."""
-_COUNTS, _SUMS, _RATIOS = "counts", "sums", "ratios"
+_COUNTS, _SUMS, _RATIOS, _ALIKE = "counts", "sums", "ratios", "alike"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """What both sides had since the run began, and the sums of two comparisons.
+
+    A third comparison is that of two sides that run the same, where there are two.
 
     Sums are rounded whenever they are kept, and they are kept after each block: a restart finds
     what a run without one goes on from.
@@ -43,6 +46,8 @@ class Tally:
     """The moment up to which is counted; None where nothing is."""
     seconds: float = 0.0
     """How long was counted, to a tenth."""
+    alike_sums: tuple[float, ...] = ALIKE.start
+    second: Count = NOTHING
 
     def add(self, block: BothCounts, to: datetime, *, clustering: float) -> "Tally":
         """Add a block of time that ends at a moment."""
@@ -57,6 +62,8 @@ class Tally:
             primary=self.primary + primary,
             to=to,
             seconds=round(self.seconds + block.seconds, 1),
+            alike_sums=ALIKE.add(self.alike_sums, block.second, primary, clustering),
+            second=self.second + block.second,
         )
 
     @property
@@ -70,18 +77,27 @@ class Tally:
         return against(self.harmlessness_sums)
 
     @property
+    def evidence_of_difference(self) -> float:
+        """The logarithm of the evidence that two sides differ which run the same."""
+        return against(self.alike_sums)
+
+    @property
     def memory(self) -> Memory:
         """The tally as texts."""
         if self.to is None:
             return {}
         sums = (*self.harm_sums, *self.harmlessness_sums)
         counts = (self.canary.requests, self.canary.bad, self.primary.requests, self.primary.bad)
-        return {
+        memory = {
             COUNTED_TO: self.to.isoformat(),
             _COUNTS: " ".join(f"{each:.17g}" for each in (*counts, self.seconds)),
             _SUMS: packed(sums),
             _RATIOS: _ratios(self.harm, self.harmlessness),
         }
+        if self.second.requests:
+            second = (self.second.requests, self.second.bad)
+            memory[_ALIKE] = packed((*self.alike_sums, *second))
+        return memory
 
 
 def counted_to(memory: Memory) -> datetime | None:
@@ -119,6 +135,7 @@ def read_tally(memory: Memory, harm: Comparison, harmlessness: Comparison) -> Ta
         return fresh
     if len(sums) != of_both or not all(map(isfinite, (*sums, *counts))) or min(counts) < 0:
         return fresh
+    alike_sums, second = _read_alike(memory)
     return Tally(
         harm=harm,
         harmlessness=harmlessness,
@@ -128,7 +145,21 @@ def read_tally(memory: Memory, harm: Comparison, harmlessness: Comparison) -> Ta
         primary=Count(primary_requests, primary_bad),
         to=to,
         seconds=lasted,
+        alike_sums=alike_sums,
+        second=second,
     )
+
+
+def _read_alike(memory: Memory) -> tuple[tuple[float, ...], Count]:
+    """Read how two sides compare that run the same; what is damaged begins from nothing."""
+    try:
+        *sums, requests, bad = unpacked(memory.get(_ALIKE, ""))
+    except ValueError:
+        return ALIKE.start, NOTHING
+    sound = all(map(isfinite, (*sums, requests, bad))) and 0 <= bad <= requests
+    if len(sums) != len(ALIKE.alternatives) or not sound:
+        return ALIKE.start, NOTHING
+    return tuple(sums), Count(requests, bad)
 
 
 def kept_counts(memory: Memory) -> BothCounts | None:
@@ -136,7 +167,9 @@ def kept_counts(memory: Memory) -> BothCounts | None:
     tally = _kept(memory)
     if tally is None:
         return None
-    return BothCounts(canary=tally.canary, primary=tally.primary, seconds=tally.seconds)
+    return BothCounts(
+        canary=tally.canary, primary=tally.primary, seconds=tally.seconds, second=tally.second
+    )
 
 
 def kept_evidence(memory: Memory) -> tuple[str, ...]:
@@ -144,14 +177,22 @@ def kept_evidence(memory: Memory) -> tuple[str, ...]:
     tally = _kept(memory)
     if tally is None:
         return ()
+    sides = [("canary", tally.canary), ("primary", tally.primary)]
+    told = [
+        f"evidence of harm: {evidence_text(tally.evidence_of_harm)}",
+        f"evidence of harmlessness: {evidence_text(tally.evidence_of_harmlessness)}",
+    ]
+    if tally.second.requests:
+        sides.append(("second of the same", tally.second))
+        difference = evidence_text(tally.evidence_of_difference)
+        told.append(f"evidence that two of the same differ: {difference}")
     return (
         *(
             f"{side}: {each.bad:,.0f} of {each.requests:,.0f} requests were bad "
             f"({100 * each.rate:.3g} %)"
-            for side, each in (("canary", tally.canary), ("primary", tally.primary))
+            for side, each in sides
         ),
-        f"evidence of harm: {evidence_text(tally.evidence_of_harm)}",
-        f"evidence of harmlessness: {evidence_text(tally.evidence_of_harmlessness)}",
+        *told,
     )
 
 

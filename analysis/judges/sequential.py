@@ -8,66 +8,45 @@ Rules:
    over all looks of a run and all its metrics.
 2. With a `min` the canary's own rate counts as well: proven below the range it fails for good,
    unless the primary is in the same trouble. That is no fault of the canary, and inconclusive.
-3. Too few requests, and none since the last look, are inconclusive.
-4. Evidence of harmlessness that reaches its limit passes.
-5. Without a proof the metric's `on_inconclusive` decides.
-6. Requests without a count are no data; bad requests without one were none. Neither no data nor an
+3. Where two sides that run the same are proven to differ, as a primary and a baseline may, their
+   surroundings deceive the judge. Neither harm nor harmlessness counts, and that is inconclusive.
+4. Too few requests, and none since the last look, are inconclusive.
+5. Evidence of harmlessness that reaches its limit passes.
+6. Without a proof the metric's `on_inconclusive` decides.
+7. Requests without a count are no data; bad requests without one were none. Neither no data nor an
    outage changes what is known, and the next block begins where the last one ended.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from math import exp, log
 from typing import ClassVar
 
 from analysis.errors import QueryError
-from analysis.evidence import BothCounts, Count, above, better_than, worse_than
+from analysis.evidence import BothCounts, above, better_than, worse_than
 from analysis.judges import Judged
 from analysis.judges.grounds import Ground
+from analysis.judges.sequential_block import Block, NoBlock, read_block
 from analysis.judges.sequential_options import read_options
-from analysis.judges.sequential_words import shown, told
-from analysis.judges.unanswered import Unjudged, unanswered, unasked
-from analysis.judges.wording import remarks, sentence
+from analysis.judges.sequential_words import shown, told, told_alike
+from analysis.judges.wording import sentence
 from analysis.model import (
-    Arm,
     Ask,
     Check,
     Judgement,
     Memory,
     Metric,
     Outcome,
-    Sample,
-    Signal,
     Verdict,
     plain_number,
 )
 from analysis.power import Exposure, smallest_seen
 from analysis.tally import Tally, kept_counts, kept_evidence, read_tally
 
-#: No side has more requests between two looks.
-_MOST_REQUESTS = 1e10
 #: The primary is in other trouble than the canary where its rate is lower than this share of it.
 _APART = 0.5
 #: More than what keeping a sum changes of one that is below any limit.
 _ROUNDED = 1e-4
-
-
-class _NoBlock(Exception):
-    """Nothing was counted, and why."""
-
-    def __init__(self, why: Unjudged) -> None:
-        super().__init__(why.claim)
-        self.why = why
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Block:
-    """What both sides had since the last block, up to a moment."""
-
-    to: datetime
-    counted: BothCounts
-    remarks: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +133,8 @@ class SequentialJudge:
         settings = read_options(metric)
         tally = _read(memory, settings)
         try:
-            block = _block(metric, answers)
-        except _NoBlock as none:
+            block = read_block(metric, answers)
+        except NoBlock as none:
             tally = replace(tally, to=none.why.known_from or tally.to)
             return _judgement(metric, tally, none.why.verdict, none.why.claim)
         if tally.to is None or block.to > tally.to:
@@ -165,60 +144,15 @@ class SequentialJudge:
         return _judgement(metric, tally, verdict, claim, ground)
 
 
-def _block(metric: Metric, answers: Mapping[Ask, Outcome]) -> _Block:
-    """Read what was counted of both sides.
-
-    Raises:
-        _NoBlock: nothing was.
-    """
-    if (nothing := unanswered(metric, answers.values())) is not None:
-        raise _NoBlock(nothing)
-    canary, primary = (_side(metric, answers, arm) for arm in (Arm.CANARY, Arm.PRIMARY))
-    samples = [each for each in answers.values() if isinstance(each, Sample)]
-    to = min(each.at for each in samples)
-    since = min((ask.since for ask in metric.asks if ask.since), default=to - metric.interval)
-    seconds = max((to - since).total_seconds(), 0.0)
-    return _Block(
-        to=to,
-        counted=BothCounts(canary=canary, primary=primary, seconds=seconds),
-        remarks=remarks(samples),
-    )
-
-
-def _side(metric: Metric, answers: Mapping[Ask, Outcome], arm: Arm) -> Count:
-    """Read what one side had.
-
-    Raises:
-        _NoBlock: its requests, or those of them that were good, were not counted.
-    """
-    counted = {ask.signal: answers[ask] for ask in metric.asks if ask.arm is arm}
-    requests = _counted(metric, arm, counted[Signal.REQUESTS])
-    if Signal.GOOD in counted:
-        bad = requests - _counted(metric, arm, counted[Signal.GOOD])
-    else:
-        answer = counted[Signal.BAD]
-        bad = _counted(metric, arm, answer) if isinstance(answer, Sample) else 0.0
-    # Pages of metrics are written while requests are counted: parts may be ahead of their sum.
-    return Count(requests, min(max(bad, 0.0), requests))
-
-
-def _counted(metric: Metric, arm: Arm, answer: Outcome) -> float:
-    if not isinstance(answer, Sample):
-        claim = f"has no data of the {metric.named(arm)}: {answer.reason} (onNoData: {metric.on_no_data})"
-        raise _NoBlock(Unjudged(metric.on_no_data.verdict, claim))
-    if not 0 <= answer.value <= _MOST_REQUESTS:
-        raise _NoBlock(unasked(metric, f"{answer.value:g} is no number of requests"))
-    return answer.value
-
-
 def _verdict(
-    metric: Metric, settings: Mapping[str, float], tally: Tally, block: _Block
+    metric: Metric, settings: Mapping[str, float], tally: Tally, block: Block
 ) -> tuple[Verdict, str, Ground]:
     """Give a verdict, why, and what it rests on."""
     least, limit = metric.threshold_range.min, _limit(metric, settings)
     harmless_at = -log(settings["beta"])
     harm, harmless = tally.evidence_of_harm, tally.evidence_of_harmlessness
-    if harm >= limit:
+    deceived = _deceived(metric, tally)
+    if harm >= limit and not deceived:
         claim = f"proven worse than the {metric.control} (evidence {shown(harm, limit)})"
         return Verdict.FAIL, claim, Ground.PROOF
     if least is not None and (low := above(1 - least / 100, tally.canary)) >= limit:
@@ -230,6 +164,8 @@ def _verdict(
             return Verdict.INCONCLUSIVE, claim, Ground.FINDING
         claim = f"proven below {plain_number(least)} % (evidence {shown(low, limit)})"
         return Verdict.FAIL, claim, Ground.PROOF
+    if deceived:
+        return Verdict.INCONCLUSIVE, told_alike(metric, tally, _alike_limit(metric)), Ground.FINDING
     if not block.counted.canary.requests:
         claim = "the canary had no requests since the last analysis"
         return Verdict.INCONCLUSIVE, claim, Ground.FINDING
@@ -259,6 +195,8 @@ def _most_share(metric: Metric, judgement: Judgement) -> float:
     """Give a share that `_share_of_proof` does not exceed, without reading a memory."""
     if not isinstance(judgement, _Weighed):
         return 1.0
+    if _deceived(metric, judgement.tally):
+        return 0.0
     # A mean is no more than the highest, and what is kept is rounded.
     return exp(
         min(max(judgement.tally.harm_sums) - _limit(metric, read_options(metric)), 0.0) + _ROUNDED
@@ -266,9 +204,21 @@ def _most_share(metric: Metric, judgement: Judgement) -> float:
 
 
 def _share_of_proof(metric: Metric, memory: Memory) -> float:
-    """Give the evidence of harm as a share of what is a proof by itself."""
-    excess = _tally(metric, memory).evidence_of_harm - _limit(metric, read_options(metric))
-    return exp(min(excess, 0.0))
+    """Give the evidence of harm as a share of what is a proof by itself; none where it deceives."""
+    tally = _tally(metric, memory)
+    if _deceived(metric, tally):
+        return 0.0
+    return exp(min(tally.evidence_of_harm - _limit(metric, read_options(metric)), 0.0))
+
+
+def _deceived(metric: Metric, tally: Tally) -> bool:
+    """Tell whether sides that run the same are proven to differ."""
+    return bool(tally.second.requests) and tally.evidence_of_difference >= _alike_limit(metric)
+
+
+def _alike_limit(metric: Metric) -> float:
+    """Give the logarithm of the evidence that proves so: no more good runs are held than `alpha`."""
+    return log(metric.peers / read_options(metric)["alpha"])
 
 
 def _limit(metric: Metric, settings: Mapping[str, float]) -> float:

@@ -16,6 +16,16 @@ def told(metric: Metric, tally: Tally) -> str:
     return f"{canary} requests{good}, of the {metric.control}'s {primary}"
 
 
+def told_alike(metric: Metric, tally: Tally, limit: float) -> str:
+    """Tell that two sides differ which run the same, so that nothing is said of the canary."""
+    second = f"{100 * (1 - tally.second.rate):.4g} % of {tally.second.requests:,.0f}"
+    return (
+        f"nothing is said of it, because the {metric.control} is proven to differ from the "
+        f"{metric.second}, which runs the same and has {second} "
+        f"(evidence {shown(tally.evidence_of_difference, limit)})"
+    )
+
+
 def shown(evidence: float, limit: float) -> str:
     """Show evidence beside what proves: `35 of 100`."""
     return f"{evidence_text(evidence)} of {digits(exp(limit))}"

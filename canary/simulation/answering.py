@@ -10,6 +10,7 @@ from analysis.builtin import SUCCESS_RATE
 from analysis.judges import compares, counts
 from analysis.judging import judged, posed
 from analysis.model import (
+    SIDES,
     Arm,
     Ask,
     Metric,
@@ -30,7 +31,7 @@ from canary.simulation.traffic import RequestCounters
 _PERCENT = 100
 _ASKED = tuple(
     Ask(query=f"{arm} {signal}", arm=arm, signal=signal)
-    for arm in Arm
+    for arm in SIDES
     for signal in (Signal.REQUESTS, Signal.BAD)
 )
 _STORE = ProviderSpec(type="simulated")
@@ -112,7 +113,7 @@ class Answering:
         if counts(spec.judge):
             asks = _ASKED
         elif compares(spec.judge):
-            asks = tuple(Ask(query=f"{spec.name} {arm}", arm=arm) for arm in Arm)
+            asks = tuple(Ask(query=f"{spec.name} {arm}", arm=arm) for arm in SIDES)
         return measured(spec, self.analysis, asks=asks, provider=_STORE)
 
     def _answer(
@@ -133,5 +134,5 @@ class Answering:
 
 def _counted(requests: RequestCounters, now: datetime, over: timedelta) -> Mapping[Arm, Outcome]:
     return {
-        arm: Sample(value=requests.between(arm, now - over, now).requests, at=now) for arm in Arm
+        arm: Sample(value=requests.between(arm, now - over, now).requests, at=now) for arm in SIDES
     }

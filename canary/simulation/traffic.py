@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from analysis.model import Arm
+from analysis.model import SIDES, Arm
 from canary.core.traffic import Seen
 from canary.core.weights import FULL
 from canary.simulation.chance import Chance, binomial, poisson
@@ -61,7 +61,7 @@ class RequestCounters:
 
     def __post_init__(self) -> None:
         self._moments.append(self.to)
-        for arm in Arm:
+        for arm in SIDES:
             self._sums[arm] = [RequestCount(0, 0)]
 
     def pass_until(self, moment: datetime, routed: Seen | None, *, tested: bool) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from analysis.evidence import NOTHING, BothCounts, Count
 from analysis.judges import smallest_seen
-from analysis.model import Arm, Ask, Metric, Outcome, QueryFailure, Sample, Signal
+from analysis.model import SIDES, Arm, Ask, Metric, Outcome, QueryFailure, Sample, Signal
 from analysis.power import Exposure
 from canary.views.blocks import Block, Line, Rows
 from canary.views.moments import span
@@ -52,7 +52,7 @@ def sight(
     ends = [each.at for each in answers.values() if isinstance(each, Sample)]
     if not ends or any(isinstance(each, QueryFailure) for each in answers.values()):
         return None
-    counted = sum((_count(answers, arm) for arm in Arm), start=NOTHING)
+    counted = sum((_count(answers, arm) for arm in SIDES), start=NOTHING)
     seconds = (min(ends) - asked_at + metric.interval).total_seconds()
     if not counted.requests or seconds <= 0:
         return None

@@ -11,6 +11,7 @@ from analysis.asking import Providers
 from analysis.engine import analyse
 from analysis.errors import Busy, FailureKind, ProviderUnavailable, QueryError
 from analysis.model import (
+    SIDES,
     Arm,
     Ask,
     Bounds,
@@ -414,7 +415,7 @@ async def test_what_is_asked_about_an_earlier_moment_is_taken_for_an_answer_abou
                 signal=signal,
                 earlier=day if arm is Arm.PRIMARY else timedelta(0),
             )
-            for arm in Arm
+            for arm in SIDES
             for signal in (Signal.REQUESTS, Signal.BAD)
         ),
         judge="sequential",

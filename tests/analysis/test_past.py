@@ -9,6 +9,7 @@ from analysis.asking import Providers
 from analysis.errors import FailureKind
 from analysis.judging import NOTHING_KEPT
 from analysis.model import (
+    SIDES,
     Arm,
     Ask,
     Bounds,
@@ -31,7 +32,7 @@ from tests.builders import T0
 SECOND = timedelta(seconds=1)
 COUNTS = tuple(
     Ask(query=f"{arm} {signal}", arm=arm, signal=signal)
-    for arm in Arm
+    for arm in SIDES
     for signal in (Signal.REQUESTS, Signal.BAD)
 )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from analysis.asking import Providers
 from analysis.judging import judged, posed
 from analysis.model import (
-    Arm,
+    SIDES,
     Ask,
     Bounds,
     Memory,
@@ -92,7 +92,7 @@ def counted(number: int) -> Metric:
     """Give a metric that is judged by counts."""
     asks = (
         Ask(query=f"increase({arm}_{signal})", arm=arm, signal=signal)
-        for arm in Arm
+        for arm in SIDES
         for signal in (Signal.REQUESTS, Signal.BAD)
     )
     return Metric(

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from analysis.judges.sequential import SequentialJudge
-from analysis.model import Arm, Ask, Bounds, Metric, ProviderSpec, Sample, Signal
+from analysis.model import SIDES, Ask, Bounds, Metric, ProviderSpec, Sample, Signal
 from canary.api.kinds import DEPLOYMENT
 from tests.builders import T0
 from tests.dashboard.conftest import Opened
@@ -33,7 +33,7 @@ def a_memory() -> dict[str, str]:
     """Give what a judge keeps of 600 requests on each side."""
     asks = tuple(
         Ask(query=f"{arm}-{signal}", arm=arm, signal=signal)
-        for arm in Arm
+        for arm in SIDES
         for signal in (Signal.REQUESTS, Signal.BAD)
     )
     counted = {Signal.REQUESTS: 600, Signal.BAD: 3}

@@ -8,7 +8,17 @@ import orjson
 from aiohttp import web
 
 from analysis.asking import Providers
-from analysis.model import Arm, Ask, Bounds, Metric, NoData, Outcome, ProviderSpec, Sample, Signal
+from analysis.model import (
+    SIDES,
+    Ask,
+    Bounds,
+    Metric,
+    NoData,
+    Outcome,
+    ProviderSpec,
+    Sample,
+    Signal,
+)
 from analysis.providers.cloudwatch import CloudWatchProvider
 from tests.analysis.servers import Handler, says
 from tests.case import NOW, minutes
@@ -56,7 +66,7 @@ def expression(name: str) -> str:
 
 async def answered(address: str, *queries: str) -> list[Outcome]:
     """Ask what a metric counts of its sides."""
-    places = [(arm, signal) for arm in Arm for signal in (Signal.REQUESTS, Signal.BAD)]
+    places = [(arm, signal) for arm in SIDES for signal in (Signal.REQUESTS, Signal.BAD)]
     metric = Metric(
         name="errors",
         asks=tuple(

@@ -11,7 +11,7 @@ from analysis.errors import ProviderUnavailable, QueryError
 from analysis.judges import JUDGES
 from analysis.judging import LONGEST_BLOCK
 from analysis.model import (
-    Arm,
+    SIDES,
     Ask,
     Bounds,
     Metric,
@@ -316,7 +316,7 @@ async def test_counting_begins(memory, since, begins, serve):
     left_off = NOW - begins if begins else datetime(2026, 1, 1, 11, 58, tzinfo=UTC)
     length = (END - left_off + LOOK_BACK) // timedelta(milliseconds=1)
     assert {each["query"] for each in server.parameters} == {
-        f"{arm}_{signal}{{}}[{length}ms]" for arm in Arm for signal in ("requests", "bad")
+        f"{arm}_{signal}{{}}[{length}ms]" for arm in SIDES for signal in ("requests", "bad")
     }
 
 

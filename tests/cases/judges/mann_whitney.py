@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from analysis.model import Arm, Ask, Bounds, Metric, NoDataPolicy, ProviderSpec
+from analysis.model import SIDES, Ask, Bounds, Metric, NoDataPolicy, ProviderSpec
 from tests.case import JudgeCase
 
 CASE = JudgeCase(
     metrics=tuple(
         Metric(
             name="request-duration",
-            asks=tuple(Ask(query=f'duration{{side="{arm}"}}', arm=arm) for arm in Arm),
+            asks=tuple(Ask(query=f'duration{{side="{arm}"}}', arm=arm) for arm in SIDES),
             provider=ProviderSpec(type="prometheus"),
             interval=timedelta(minutes=1),
             threshold_range=Bounds(),

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from analysis.model import Arm, Ask, Bounds, Metric, NoDataPolicy, ProviderSpec, Signal
+from analysis.model import SIDES, Ask, Bounds, Metric, NoDataPolicy, ProviderSpec, Signal
 from tests.case import JudgeCase
 
 
@@ -10,7 +10,7 @@ def asks(part: Signal) -> tuple[Ask, ...]:
     """Ask for the requests of both sides, and for a part of them."""
     return tuple(
         Ask(query=f"increase({arm}_{signal})", arm=arm, signal=signal)
-        for arm in Arm
+        for arm in SIDES
         for signal in (Signal.REQUESTS, part)
     )
 
