@@ -19,7 +19,6 @@ from canary.controller.canaries import FINALIZER, AnyCanary, BrokenCanary, Canar
 from canary.controller.configs import ConfigReader
 from canary.controller.kept_targets import KeptTargets
 from canary.controller.memo import Memo
-from canary.controller.packing import packed
 from canary.controller.primaries import Primaries
 from canary.controller.reading import CanaryReader
 from canary.controller.records import WorkloadRecord, pack
@@ -49,6 +48,7 @@ from canary.core.actions import (
     ScalePrimary,
     ScaleTarget,
 )
+from canary.objects.packing import packed
 from canary.resources.revision import Hashing
 from canary.scalers import Scaler
 

@@ -12,12 +12,12 @@ from canary.api.canary import USUAL_AUTOSCALER, Canary, CanarySpec
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, VERSION
 from canary.api.status import CanaryStatus, Names
-from canary.controller.packing import unpacked
 from canary.core.facts import Command
 from canary.core.grants import Claim
 from canary.core.peers import CanaryName, Peer, Progress
 from canary.errors import Problem, SpecWarning
 from canary.objects.ownership import CanaryOwner
+from canary.objects.packing import unpacked
 from canary.resources.names import primary_name
 from canary.routers import Router
 from canary.scalers import Scaler, installed_scaler

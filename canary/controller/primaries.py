@@ -6,7 +6,6 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.configs import ConfigReader
 from canary.controller.copies import Copies
-from canary.controller.packing import unpacked
 from canary.controller.records import WorkloadRecord
 from canary.controller.sources import Source, Sources
 from canary.controller.store import Store
@@ -20,6 +19,7 @@ from canary.objects.ownership import (
     own_metadata,
     ownerless,
 )
+from canary.objects.packing import unpacked
 from canary.resources.names import NO_LABEL
 from canary.resources.revision import Hashing
 from canary.targets import Promotion

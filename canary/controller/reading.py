@@ -25,12 +25,12 @@ from canary.controller.canaries import (
     CanaryRecord,
     KnownCanary,
 )
-from canary.controller.packing import packed, unpacked
 from canary.controller.specs import ReadSpec, SpecReader, routing
 from canary.core.facts import Command
 from canary.core.phases import IDLE
 from canary.core.signature import LONGEST
 from canary.errors import Problem, SpecWarning
+from canary.objects.packing import packed, unpacked
 from canary.settings import Settings
 from canary.settings.selection import ALL, LabelSelection
 from canary.targets import Target, installed_target, target_for

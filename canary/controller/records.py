@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from canary.api.annotations import COMMITS, COMMITTED_AT, RELEASE, REVISION, TRACEPARENT
 from canary.api.kinds import Kind, Manifest
 from canary.controller.memo import Memo
-from canary.controller.packing import packed, unpacked
 from canary.core.facts import Image, UpdateStrategy
 from canary.core.ordinals import Divided
 from canary.objects.ownership import (
@@ -26,6 +25,7 @@ from canary.objects.ownership import (
     ownerless,
     owners,
 )
+from canary.objects.packing import packed, unpacked
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import HASHING, Hashing
 from canary.resources.services import services_outline

@@ -8,8 +8,8 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
-from canary.controller.packing import unpacked
 from canary.controller.records import WorkloadRecord, metadata_of, pack_workload
+from canary.objects.packing import unpacked
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import Hashing
 
