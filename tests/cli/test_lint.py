@@ -492,7 +492,7 @@ def test_a_query_that_cannot_be_rendered_is_told_once(tmp_path):
             "error",
             (
                 "spec.query: {{ .target }} cannot be rendered: write target without the dot. Known "
-                "names: name, namespace, target, kind, service, side, ingress, route, revision, interval, variables.KEY, "
+                "names: name, namespace, target, kind, service, side, ingress, route, revision, cluster, interval, variables.KEY, "
                 'index variables "KEY", printf "FORMAT" VALUE'
             ),
         )

@@ -45,9 +45,9 @@ def closed(windows: list[PolicyWindow], since: str, until: str) -> list[tuple[st
 
 @cache
 def shown(zone: str) -> dict[datetime, list[datetime]]:
-    """Give the moments at which the clock of a zone shows a local time, all through the year."""
+    """Give the moments at which the clock of a zone shows a local time, all through the year, and as far as a window of it may last."""
     moments = defaultdict(list)
-    for number in range(-96 * 4, 96 * 370):
+    for number in range(-96 * 4, 96 * 390):
         moment = FIRST + number * TICK
         moments[moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)].append(moment)
     return moments
