@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 
 from canary.api.fields import Flag, Form, Percent, Share, Span, Whole
 from canary.api.meta import ApiModel
-from canary.api.metrics import Interval, MetricSpec
+from canary.api.metrics import CompareWith, Interval, MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.api.rules import (
     COOKIES_DIFFER,
@@ -290,6 +290,12 @@ class Analysis(ApiModel):
         """Go through the metrics that a run may be judged by, in whichever step, with their paths."""
         for place, listed in self._lists("metrics"):
             yield from ((f"{place}[{index}]", each) for index, each in enumerate(listed.metrics))
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether a metric compares the canary with a baseline, in whichever step."""
+        metrics = (metric for _, metric in self.placed_metrics())
+        return any(each.compare_with is CompareWith.BASELINE for each in metrics)
 
     def placed_webhooks(self) -> Iterator[tuple[str, Webhook]]:
         """Go through the hooks that a run may call, in whichever step, with their paths."""

@@ -250,6 +250,16 @@ class CanarySpec(ApiModel):
         return f"{self.service_name}-canary"
 
     @property
+    def baseline_name(self) -> str:
+        """The name of the workload that runs the primary's revision beside the canary."""
+        return f"{self.target_ref.name}-baseline"
+
+    @property
+    def baseline_service_name(self) -> str:
+        """The name of the service that leads to the baseline."""
+        return f"{self.service_name}-baseline"
+
+    @property
     def ingress_names(self) -> tuple[str, ...]:
         """The names of the Ingresses that lead to the apex service, each once."""
         first = (self.ingress_ref,) if self.ingress_ref else ()

@@ -38,6 +38,7 @@ class CompareWith(StrEnum):
 
     PRIMARY = "primary"
     PREVIOUS = "previous"
+    BASELINE = "baseline"
 
 
 class HoldOutcome(StrEnum):
@@ -136,8 +137,10 @@ class MetricSpec(ApiModel):
     )
     compare_with: CompareWith = Field(
         default=CompareWith.PRIMARY,
-        description="Whom a judge that compares compares the canary with: the primary now, or the "
-        "canary of the previous promoted release after the same time of its analysis.",
+        description="Whom a judge that compares compares the canary with: the primary now, the "
+        "canary of the previous promoted release after the same time of its analysis, or a "
+        "baseline: the primary's revision in pods as many and as old as the canary's, with the same "
+        "weight.",
     )
     objective: MetricObjective | None = Field(
         default=None,

@@ -241,6 +241,12 @@ class Weights(StatusModel):
         description="cluster where the split is of the requests that begin in this cluster, and the "
         "controller tells its series from those of others (--metrics-matchers).",
     )
+    baseline: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Percent of the primary's that the baseline answers in its place.",
+    )
 
 
 class StageRecord(StatusModel):
@@ -789,6 +795,10 @@ class CanaryStatus(StatusModel):
         default=0, ge=0, le=100, description="Percent of traffic intended for the canary."
     )
     weights: Weights = Field(default=Weights(), description="The intended split of traffic.")
+    baseline_since: Moment | None = Field(
+        default=None,
+        description="Since when the baseline has its weight; left out while nothing of one is there.",
+    )
     cookies: Cookies | None = Field(
         default=None, description="The cookies of spec.analysis.sessionAffinity."
     )

@@ -222,7 +222,7 @@ def written_by(record: CanaryRecord) -> Iterator[ObjectKey]:
         keys += (each.key for each in workload.services(record.canary, {}))
     else:
         keys += service_keys(record, service_names(record))
-    keys += record.autoscalers[1:]
+    keys += (*record.baseline_places, *record.autoscalers[1:])
     if record.router is not None:
         keys += record.router.objects(record.canary).written
     yield from dict.fromkeys(keys)
@@ -233,7 +233,7 @@ def owned_by(record: CanaryRecord) -> Iterator[ObjectKey]:
     workload = record.workload
     if workload is not None and workload.divides:
         return
-    keys: list[ObjectKey] = [*record.sides[1:], *record.autoscalers[1:]]
+    keys: list[ObjectKey] = [*record.sides[1:], *record.baseline_places, *record.autoscalers[1:]]
     if workload is None or not workload.serves:
         keys += service_keys(record)[1:]
     if record.router is not None:

@@ -14,6 +14,7 @@ from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
+from canary.controller.baselines import Baselines
 from canary.controller.budgets import Budgets
 from canary.controller.canaries import FINALIZER, AnyCanary, BrokenCanary, CanaryRecord, canary_kind
 from canary.controller.configs import ConfigReader
@@ -31,6 +32,7 @@ from canary.core.actions import (
     Action,
     ClearCommands,
     EnsureAutoscaler,
+    EnsureBaseline,
     EnsureBudgets,
     EnsureCanary,
     EnsurePrimary,
@@ -40,6 +42,7 @@ from canary.core.actions import (
     LeaveBehind,
     PauseAutoscaler,
     RemoveAutoscaler,
+    RemoveBaseline,
     ReplaceStrays,
     RestoreRoutes,
     ResumeTarget,
@@ -54,6 +57,8 @@ from canary.scalers import Scaler
 
 Rendered = EnsureServices | EnsureAutoscaler | RouteTraffic
 """What is made true by objects that are rendered from what the caches hold."""
+SideAction = EnsurePrimary | EnsureCanary | EnsureBaseline | RemoveBaseline | ResumeTarget
+"""What is made true of a workload that pods of a side belong to."""
 
 
 class Applier:
@@ -81,6 +86,9 @@ class Applier:
         self._made: Memo[bool] = Memo()
         """What writes have made of objects, with what was written, where the two still differ."""
         self._writer = Writer(cluster=cluster, caches=caches)
+        self._baselines = Baselines(
+            cluster=cluster, store=store, renderer=renderer, writer=self._writer
+        )
         self._strays = Strays(cluster=cluster, store=store, writer=self._writer)
         self._kept = KeptTargets(
             cluster=cluster,
@@ -137,7 +145,13 @@ class Applier:
                 annotations = {f"{PREFIX}{verb}": None for verb in verbs}
                 patch = {"metadata": {"annotations": annotations}}
                 return True, await self._patch_canary(record, patch)
-            case EnsurePrimary() | EnsureCanary() | ResumeTarget():
+            case (
+                EnsurePrimary()
+                | EnsureCanary()
+                | EnsureBaseline()
+                | RemoveBaseline()
+                | ResumeTarget()
+            ):
                 return await self._ensure_side(record, action), record
             case EnsureServices() | RouteTraffic() | EnsureAutoscaler():
                 return await self._ensure_once(record, action), record
@@ -148,9 +162,7 @@ class Applier:
             case ScaleTarget() | ScalePrimary() | ReplaceStrays():
                 return await self._change_pods(record, action), record
 
-    async def _ensure_side(
-        self, record: CanaryRecord, action: EnsurePrimary | EnsureCanary | ResumeTarget
-    ) -> bool:
+    async def _ensure_side(self, record: CanaryRecord, action: SideAction) -> bool:
         match action:
             case EnsurePrimary(revision=revision) if record.keeps:
                 return await self._kept.ensure_primary(record, revision)
@@ -158,6 +170,8 @@ class Applier:
                 return await self._primaries.ensure(record, self._target(record), action)
             case EnsureCanary(revision=revision):
                 return await self._kept.ensure_canary(record, revision)
+            case EnsureBaseline() | RemoveBaseline():
+                return await self._baselines.settle(record, action)
             case ResumeTarget():
                 return await self._kept.resume(record)
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import NamedTuple, Self
 
 from canary.api.canary import USUAL_AUTOSCALER, Canary, CanarySpec
-from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.kinds import SERVICE, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, VERSION
 from canary.api.status import CanaryStatus, Names
 from canary.core.facts import Command
@@ -176,6 +176,18 @@ class CanaryRecord(CanaryObject):
         made = spec.canary_name if self.keeps else spec.primary_name
         names = (self.target, made) if kind else ()
         return tuple(ObjectKey(kind=kind, namespace=namespace, name=each) for each in names if kind)
+
+    @property
+    def baseline_places(self) -> tuple[ObjectKey, ...]:
+        """The baseline and its service, where there may be one."""
+        spec, kind = self.canary.spec, self.target_kind
+        known = spec.analysis.has_baseline or self.status.baseline_since is not None
+        if kind is None or self.workload is None or not (self.workload.baselines and known):
+            return ()
+        names = ((kind, spec.baseline_name), (SERVICE, spec.baseline_service_name))
+        return tuple(
+            ObjectKey(kind=of, namespace=self.key.namespace, name=name) for of, name in names
+        )
 
     @property
     def keeps(self) -> bool:

@@ -86,6 +86,27 @@ def of_primary(
     )
 
 
+def of_baseline(
+    record: CanaryRecord, routes: ClusterState, context: TemplateContext
+) -> TemplateContext:
+    """Give the context of a query about the canary as one about the baseline."""
+    primary = of_primary(record, routes, context)
+    return replace(primary, target=record.canary.spec.baseline_name, side="baseline")
+
+
+def sides_with_baseline(
+    record: CanaryRecord, routes: ClusterState, context: TemplateContext
+) -> tuple[tuple[Arm, TemplateContext], ...]:
+    """Give the context of each side where the baseline stands in the place of the primary.
+
+    The primary is the second one that runs the same.
+    """
+    canary, (_, primary) = sides(record, routes, context)
+    service = record.canary.spec.baseline_service_name
+    baseline = replace(of_baseline(record, routes, context), service=service)
+    return (canary, (Arm.PRIMARY, baseline), (Arm.SECOND, primary))
+
+
 def _routes(record: CanaryRecord, routes: ClusterState) -> tuple[str, str]:
     """Name the route to the canary and to the primary; the target's where no router has them."""
     if record.router is None:

@@ -14,6 +14,7 @@ from canary.controller.former import former_routes
 from canary.controller.records import WorkloadRecord
 from canary.controller.templates import templates_of
 from canary.core.peers import Peer
+from canary.resources.baseline import BASELINE
 from canary.resources.configs import ConfigKind, ConfigReference
 from canary.resources.names import SelectorLabel
 
@@ -83,9 +84,11 @@ def dependencies(
         for name in dict.fromkeys(filter(None, names)):
             # Pods matter to whom their workload matters to.
             yield ObjectKey(kind=record.target_kind, namespace=namespace, name=name)
+    baseline = (BASELINE,) if record.baseline_places else ()
     for apex in record.services:
-        for suffix in ("", "-primary", "-canary"):
+        for suffix in ("", "-primary", "-canary", *baseline):
             yield ObjectKey(kind=SERVICE, namespace=namespace, name=f"{apex}{suffix}")
+    yield from record.baseline_places
     yield from record.autoscalers
     if record.router:
         yield from record.router.objects(canary).all

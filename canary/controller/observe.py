@@ -11,6 +11,7 @@ from canary.api.annotations import RELEASE
 from canary.api.shown import shown
 from canary.api.status import Thread
 from canary.cluster.cache import CacheSet
+from canary.controller.baselines import find_baseline
 from canary.controller.budgets import Budgets, PrimaryBudgets
 from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
 from canary.controller.claims import Claims
@@ -94,7 +95,7 @@ class Observer:
         canary = record.canary
         namespace = record.key.namespace
         if record.target_kind is not None:
-            for key in record.sides:
+            for key in (*record.sides, *record.baseline_places[:1]):
                 await self._caches.freshen(key)
         target, primary = self._store.target(record), self._store.primary(record)
         divided = target.divided if target is not None else None
@@ -115,6 +116,8 @@ class Observer:
             obstacle = str(lacking)
         else:
             obstacle = obstacle or self._renderer.unshared(record) or self._unpromoted(record)
+        baseline = find_baseline(self._store, record)
+        obstacle = obstacle or baseline.taken
         abilities = record.router.abilities(canary) if record.router else None
         budgets, former = self._budgets.find(record), self._renderer.left(record)
         subsets, seen_primary = by_subsets(record), self._workload(record, primary)
@@ -130,6 +133,8 @@ class Observer:
             commands=record.commands,
             target=self._workload(record, target),
             primary=seen_primary,
+            baseline=self._workload(record, baseline.workload),
+            baseline_left=baseline.service is not None,
             revision=seen,
             routed=self._store.routed(record),
             routes_away=away,

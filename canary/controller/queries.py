@@ -26,19 +26,19 @@ from analysis.providers import (
 from analysis.providers.checks import check_resumed
 from analysis.template import render
 from canary.api.measured import measured
-from canary.api.metrics import MetricSpec
+from canary.api.metrics import CompareWith, MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.about import about
 from canary.controller.apiserver import ApiServer, asked_there
 from canary.controller.canaries import CanaryRecord
 from canary.controller.comparing import (
-    asked_earlier,
+    asked_of,
+    check_compared,
     check_objective,
-    of_earlier,
-    sides_with,
-    with_previous,
+    compared_sides,
+    compared_with,
 )
-from canary.controller.contexts import context_of, context_over, nothing_routed, of_primary, sides
+from canary.controller.contexts import context_of, context_over, nothing_routed, sides
 from canary.controller.questions import (
     Asked,
     count_asks,
@@ -156,22 +156,21 @@ class QueryBuilder:
             matchers=self._stores.matchers,
         )
         check_objective(spec)
-        previous, of_sides = with_previous(spec), sides(record, routes, context)
+        check_compared(spec)
+        of = (spec, record, routes, context, earlier)
         counted = count_queries(spec, template, asked) if counts(spec.judge) else None
         metric = measured(
             spec,
             analysis,
             asks=(
-                count_asks(counted, sides_with(earlier, of_sides) if previous else of_sides)
+                count_asks(counted, compared_sides(*of))
                 if counted
                 else value_asks(
                     spec.judge,
                     value_query(spec, template, asked),
                     context,
-                    of_earlier(earlier, context)
-                    if previous
-                    else of_primary(record, routes, context),
-                    at_once=not previous,
+                    compared_with(*of),
+                    at_once=spec.compare_with is not CompareWith.PREVIOUS,
                 )
             ),
             provider=await self.provider(record, template),
@@ -184,7 +183,7 @@ class QueryBuilder:
         if counted:
             metric = replace(metric, threshold_range=counted.bounds, good=counted.good)
         check_judge(metric)
-        return asked_earlier(metric, earlier) if previous else metric
+        return asked_of(spec, metric, earlier)
 
     async def requests(self, record: CanaryRecord, over: timedelta) -> tuple[Metric, ...]:
         """Build the questions how many requests each side has had over a time, by router.

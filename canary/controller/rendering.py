@@ -195,12 +195,9 @@ class Rendering:
 
     def sides(self, record: CanaryRecord, *, beside: CanaryRecord) -> tuple[ObjectKey, ...]:
         """Find the services of the sides that are ours, and that other names have no use for."""
-        used = service_names(beside)
-        found = (
-            (key, self._store.packed(key))
-            for key in service_keys(record)[1:]
-            if key.name not in used
-        )
+        used = (*service_names(beside), beside.canary.spec.baseline_service_name)
+        keys = (*service_keys(record)[1:], *record.baseline_places[1:])
+        found = ((key, self._store.packed(key)) for key in keys if key.name not in used)
         return tuple(
             key
             for key, each in found

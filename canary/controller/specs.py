@@ -7,6 +7,7 @@ from analysis.builtin import counts_requests
 from analysis.errors import UnknownPlugin
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
+from canary.api.metrics import CompareWith
 from canary.api.namespaces import MESH, Boundary
 from canary.api.raw import part
 from canary.api.rules import NAME_THE_STEPS
@@ -84,6 +85,7 @@ class SpecReader:
             problems += _uncounted(canary, router)
         if workload is not None:
             problems += (*workload.problems(canary), *_beyond_abilities(canary, workload))
+            problems += _beside_primary(canary, workload)
             if router is not None and router.by_apex and workload.serves:
                 problems.append(_switched(canary, workload, router))
             if router is not None and router.abilities(canary).by_subsets:
@@ -157,6 +159,15 @@ def _beyond_subsets(canary: Canary, workload: Target, router: Router) -> Iterato
             f"and {needs} needs them"
         )
         yield Problem("spec.provider", shown(name), remedy)
+
+
+def _beside_primary(canary: Canary, workload: Target) -> Iterator[Problem]:
+    """Refuse a baseline beside a primary that is no workload of its own, or cannot stand twice."""
+    for place, metric in canary.spec.analysis.placed_metrics():
+        if metric.compare_with is CompareWith.BASELINE and not workload.baselines:
+            kind = "target that is kept" if workload.keeps else workload.kind.kind
+            remedy = f"write primary, or remove it: no baseline can stand beside a {kind}"
+            yield Problem(f"{place}.compareWith", str(metric.compare_with), remedy)
 
 
 def _switched(canary: Canary, workload: Target, router: Router) -> Problem:

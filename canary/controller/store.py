@@ -65,11 +65,11 @@ class Store:
 
     def written(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look up the workload that the user writes, as it is."""
-        return self._workload(record, record.target)
+        return self.workload(record, record.target)
 
     def beside(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look up what has the name of the canary of a kept target, whatever owns it."""
-        return self._workload(record, record.canary.spec.canary_name) if record.keeps else None
+        return self.workload(record, record.canary.spec.canary_name) if record.keeps else None
 
     def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look up what has the name of a Canary's primary, whatever owns it.
@@ -84,7 +84,7 @@ class Store:
         if record.keeps:
             target = self.written(record)
             return None if target is None else self._sides.primary(record, target)
-        return self._workload(record, record.canary.spec.primary_name)
+        return self.workload(record, record.canary.spec.primary_name)
 
     def _primary_within(self, record: CanaryRecord, workload: Target) -> WorkloadRecord | None:
         """Read the primary in its target."""
@@ -106,12 +106,14 @@ class Store:
             return clip(str(annotations.get(RELEASE, "")), WORD_BYTES)
         return clip(found.release, WORD_BYTES) if isinstance(found, WorkloadRecord) else ""
 
-    def _workload(self, record: CanaryRecord, name: str) -> WorkloadRecord | None:
+    def workload(self, record: CanaryRecord, name: str) -> WorkloadRecord | None:
+        """Look up what has a name, of the kind of a Canary's target."""
         if record.target_kind is None or not name:
             return None
-        found = self._caches.get(record.target_kind, record.key.namespace, name)
+        place = (record.key.namespace, name)
+        found = self._caches.get(record.target_kind, *place)
         if isinstance(found, Packed) and record.workload is not None:
-            return self._read_serving(record.workload, found, (record.key.namespace, name))
+            return self._read_serving(record.workload, found, place)
         return found if isinstance(found, WorkloadRecord) else None
 
     def _read_serving(
@@ -183,9 +185,7 @@ class Store:
         return self._schemas.missing(record.router.kinds if record.router else ())
 
     async def dropped(self, record: CanaryRecord) -> tuple[Problem, ...]:
-        """Name what a Canary asks of its route and would not get.
-
-        The installed CRDs would drop it without a word, or its Gateways cannot do it.
+        """Name what a Canary asks of its route that the CRDs would drop, or its Gateways cannot do.
 
         Raises:
             Unreachable: the API server could not be asked.

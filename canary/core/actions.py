@@ -49,6 +49,20 @@ class EnsureCanary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnsureBaseline:
+    """The baseline exists with its service, and has the pod template that the primary has."""
+
+    revision: str
+    """What its pods are marked with: those of another run are replaced."""
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveBaseline:
+    """There is no baseline, and no service of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeTarget:
     """A kept target is its own controller's again, unless that would roll out what it was held from."""
 
@@ -177,6 +191,8 @@ Action = (
     HoldFinalizer
     | EnsurePrimary
     | EnsureCanary
+    | EnsureBaseline
+    | RemoveBaseline
     | ResumeTarget
     | EnsureServices
     | EnsureAutoscaler

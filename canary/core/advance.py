@@ -17,7 +17,12 @@ from canary.core.situation import Situation, Turn, timed_out
 from canary.core.weights import FULL
 from canary.core.wishes import Granted, Wish, Withheld, step_wishes
 
-UNREADY = (why.CANARY_NOT_READY, why.TARGET_MISSING, why.REVISION_UNKNOWN)
+UNREADY = (
+    why.CANARY_NOT_READY,
+    why.BASELINE_NOT_READY,
+    why.TARGET_MISSING,
+    why.REVISION_UNKNOWN,
+)
 """What holds a run whose canary is not ready. Where it has had traffic, the hold ends with the next
 analysis that passes, so that a canary which comes and goes does not get the deadline again each time."""
 

@@ -24,6 +24,7 @@ from canary.api.status import CanaryStatus, Phase, Severity
 from canary.core import waits as why
 from canary.core.actions import HoldFinalizer
 from canary.core.autoscaling import note_autoscaler
+from canary.core.baseline import baseline_kept_until, share_with_baseline
 from canary.core.capacity import remember_size
 from canary.core.commands import close_records, obey
 from canary.core.conditions import INVALID, conditions, invalid, problems_known
@@ -199,6 +200,8 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
         delivered=situation.facts.delivered,
     )
     told_of = drain_anew(replace(situation, status=reported))
+    if told_of.facts.deleting or not stopped(told_of, Stop.ALL):
+        told_of = share_with_baseline(told_of)
     concluded = with_derived(forget_checks(keep_cookies(note_shares(told_of))))
     told = {each.id for each in concluded.status.notices} <= situation.facts.delivered
     if told and forgotten_alone(concluded.status):
@@ -249,6 +252,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             upkeep_at(situation),
             cookies_at(status),
             back_due(situation),
+            baseline_kept_until(situation),
             pods_at,
         )
         if moment is not None and moment > situation.now

@@ -12,7 +12,6 @@ from canary.core.actions import (
     EnsurePrimary,
     EnsureServices,
     HoldFinalizer,
-    LeaveBehind,
     PauseAutoscaler,
     RemoveAutoscaler,
     ReplaceStrays,
@@ -24,6 +23,7 @@ from canary.core.actions import (
     Side,
 )
 from canary.core.autoscaling import former_autoscaler
+from canary.core.baseline_actions import leave_behind, settle_baseline
 from canary.core.capacity import is_held, primary_size, scales_canary, size_for, sized
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
@@ -83,7 +83,7 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
     if not situation.facts.has_finalizer:
         return
     if not situation.spec.reverts_on_deletion:
-        yield HoldFinalizer(present=False) if released else LeaveBehind()
+        yield from leave_behind(situation, released=released)
         return
     unknown = target is None and situation.facts.obstacle
     if former := former_autoscaler(situation):
@@ -168,6 +168,7 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     yield from _hold_size(situation)
     yield from _canary(situation)
     yield from _scale(situation)
+    yield from settle_baseline(situation)
     yield from to_give_back(situation)
 
 

@@ -350,6 +350,10 @@ class Facts:
     commands: tuple[Command, ...] = ()
     target: Workload | None = None
     primary: Workload | None = None
+    baseline: Workload | None = None
+    """The baseline; None where there is none, or one of another owner."""
+    baseline_left: bool = False
+    """Whether anything is there that was made for a baseline."""
     revision: Revision | None = None
     """The target's revision now; None where it can't be told (no target, a config is missing)."""
     routed: Seen | None = None

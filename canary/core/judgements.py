@@ -7,6 +7,7 @@ from math import isfinite
 from analysis.model import Check, Memory, Report, Verdict
 from canary.api.metrics import MetricSpec
 from canary.api.status import MetricStatus
+from canary.core.baseline import check_without_baseline
 from canary.core.limits import beyond, counted, has_own_limit, undecided_since
 from canary.core.needs import Analyse
 from canary.core.previous import check_alone, earlier_release, is_alone
@@ -56,7 +57,7 @@ def analysis_need(situation: Situation, cold: Container[str]) -> Analyse:
         metrics=tuple(
             each
             for each in metrics_at(situation)
-            if each.name not in cold and not is_alone(situation, each)
+            if each.name not in cold and _alone(situation, each) is None
         ),
         memories=memories(situation),
         count_over=counted_over(situation),
@@ -68,8 +69,15 @@ def analysis_need(situation: Situation, cold: Container[str]) -> Analyse:
 
 def checks_alone(situation: Situation) -> tuple[Check, ...]:
     """Give the checks of metrics that have nothing to be compared with."""
-    metrics = (each for each in metrics_at(situation) if is_alone(situation, each))
-    return tuple(map(check_alone, metrics))
+    found = (_alone(situation, each) for each in metrics_at(situation))
+    return tuple(each for each in found if each is not None)
+
+
+def _alone(situation: Situation, metric: MetricSpec) -> Check | None:
+    """Say of a metric that it has nothing to be compared with now; None where it has."""
+    if is_alone(situation, metric):
+        return check_alone(metric)
+    return check_without_baseline(situation, metric)
 
 
 def record(situation: Situation, check: Check, memory: Memory | None) -> MetricStatus:

@@ -13,6 +13,7 @@ from canary.api.status import Severity, Stage
 from canary.core import waits as why
 from canary.core.advance import UNREADY, judged, kept_by_fleet, move_on, release, take_step
 from canary.core.asking import Passed, Refused, ask, signalled
+from canary.core.baseline import baseline_lacks
 from canary.core.capacity import beyond_primary
 from canary.core.ending import roll_back
 from canary.core.gates import held_gates
@@ -180,7 +181,7 @@ def _analyse(situation: Situation) -> Turn:
     if cold:
         return _warm_up(judged, cold)
     passed = judged.with_run(analysis_passed=True)
-    if not passed.target_ready:
+    if not passed.target_ready or baseline_lacks(passed):
         return passed.end_holds(why.ANALYSIS_INCONCLUSIVE).look_again()
     return _count_pass(release(passed), harmless=proven_harmless(report))
 

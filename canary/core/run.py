@@ -11,6 +11,7 @@ from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.advance import UNREADY
 from canary.core.asking import signalled
+from canary.core.baseline import baseline_lacks
 from canary.core.budget import note_budgets
 from canary.core.capacity import settle_size
 from canary.core.ending import cancel, roll_back, supersede
@@ -148,8 +149,8 @@ def progressing(situation: Situation) -> Turn:
         return _target_missing(situation)
     if target.failing and situation.spec.analysis.on_pod_failure is PodFailurePolicy.FAST:
         return roll_back(situation, target.failing.reason, str(target.failing))
-    if not situation.target_ready:
-        return _canary_not_ready(situation, target)
+    if not situation.target_ready or baseline_lacks(situation):
+        return _side_not_ready(situation, target)
     unused = not situation.begun or situation.below_step
     if unused and (unknown := learning(situation, f"the pods of {situation.canary_name}")):
         return unknown
@@ -201,6 +202,11 @@ def _unready(situation: Situation) -> str:
     return unlabelled(situation) or message
 
 
+def _side_not_ready(situation: Situation, target: Workload) -> Turn:
+    ready = situation.target_ready
+    return _baseline_not_ready(situation) if ready else _canary_not_ready(situation, target)
+
+
 def _canary_not_ready(situation: Situation, target: Workload) -> Turn:
     if leading_back := _lead_back(situation):
         return leading_back
@@ -216,6 +222,16 @@ def _canary_not_ready(situation: Situation, target: Workload) -> Turn:
         _unready(situation),
         late=("ProgressDeadlineExceeded", late),
     )
+
+
+def _baseline_not_ready(situation: Situation) -> Turn:
+    """Hold a run that has nothing to be compared with."""
+    message = (
+        f"waiting for all pods of {situation.spec.baseline_name} to be ready, with which the canary "
+        "is compared"
+    )
+    late = (why.BASELINE_NOT_READY, timed_out(situation.obstructed(message)))
+    return _hold(situation, why.BASELINE_NOT_READY, message, late=late)
 
 
 def _limit(situation: Situation) -> timedelta:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
+from canary.core.baseline import baseline_kept_until
 from canary.core.facts import Facts
 from canary.core.images import named
 from canary.core.situation import Situation
@@ -100,8 +101,13 @@ def _target_may_serve(facts: Facts) -> bool:
 
 
 def _leave_behind(leaving: Situation) -> Situation:
+    if leaving.stage is Stage.DRAINING:
+        return _drain(leaving)
+    routed = leaving.facts.routed
+    if routed is not None and routed.baseline:
+        return _insist(leaving, "waiting for the route to lead to no baseline, which goes")
     if leaving.facts.left_behind or not leaving.status.last_promoted_spec:
-        return _release(leaving)
+        return _drain(leaving) if baseline_kept_until(leaving) else _release(leaving)
     return _insist(leaving, "waiting for the primary and its route to be left without an owner")
 
 

@@ -39,12 +39,18 @@ class Traffic:
     of; its answers to copies are dropped."""
     cookies: Stickiness = Stickiness()
     """How clients among these requests stay on a side."""
+    baseline: int = 0
+    """Percent of the requests that take part which the baseline answers in the primary's place."""
 
     def __post_init__(self) -> None:
         for name, percent in (("weight", self.weight), ("mirror", self.mirror)):
             if not 0 <= percent <= FULL:
                 message = f"{name} is a percentage, and {percent} is not"
                 raise ValueError(message)
+        left = FULL - self.weight
+        if not 0 <= self.baseline <= left:
+            message = f"baseline is a percentage up to {left}, and {self.baseline} is not"
+            raise ValueError(message)
 
     @property
     def shared(self) -> bool:
@@ -57,8 +63,8 @@ class Traffic:
         return self.weight == FULL and not self.match
 
     def without_canary(self) -> "Traffic":
-        """Give the same without a request for the canary."""
-        return replace(self, weight=0, mirror=0, cookies=Stickiness())
+        """Give the same without a request for the canary, or for its baseline."""
+        return replace(self, weight=0, mirror=0, cookies=Stickiness(), baseline=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +86,21 @@ class Seen:
     at most."""
     pending: bool = False
     """Whether the router's controller has yet to take it as it is: what it did before may still hold."""
+    baseline: int = 0
+    """Percent of the requests that take part which the baseline answers."""
 
     def carries(self, traffic: Traffic) -> bool:
         """Tell whether the canary gets at least what is intended, so that it may be judged."""
         if not traffic.weight and not traffic.mirror:
             return True
         same = self.matched is bool(traffic.match) and not self.uneven and not self.pending
-        return same and self.weight >= traffic.weight and self.mirror >= traffic.mirror
+        enough = self.weight >= traffic.weight and self.mirror >= traffic.mirror
+        return same and enough and self.baseline >= traffic.baseline
 
     def does(self, traffic: Traffic) -> bool:
         """Tell whether the canary gets what is intended, and no more."""
-        exact = (self.weight, self.mirror) == (traffic.weight, traffic.mirror)
+        asked = (traffic.weight, traffic.mirror, traffic.baseline)
+        exact = (self.weight, self.mirror, self.baseline) == asked
         kept = self.keeps_canary and not traffic.weight
         told_all = not self.uneven and not self.pending
         return exact and not kept and told_all and self.carries(traffic)
@@ -129,6 +139,7 @@ def together(seen: Iterable[Seen | None]) -> Seen | None:
         keeps_primary=any(each.keeps_primary for each in known),
         uneven=True,
         pending=any(each.pending for each in known),
+        baseline=max(each.baseline for each in known),
     )
 
 
@@ -143,7 +154,14 @@ def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:
         return Traffic(cookies=_stickiness(status, 0, 0))
     weight, mirror = status.canary_weight, status.weights.mirror
     cookies = _stickiness(status, weight, mirror)
-    return Traffic(weight=weight, match=match or (), mirror=mirror, cookies=cookies)
+    return Traffic(
+        weight=weight,
+        match=match or (),
+        mirror=mirror,
+        cookies=cookies,
+        # A status that was edited may say what no route can carry.
+        baseline=min(status.weights.baseline, FULL - weight),
+    )
 
 
 def _stickiness(status: CanaryStatus, weight: int, mirror: int) -> Stickiness:

@@ -92,8 +92,9 @@ def _share(situation: Situation, verify: VerifyTraffic, requests: Mapping[Arm, O
 
 def _asked(situation: Situation) -> float:
     """Give the canary's percentage of all requests that are sent, copies included."""
-    weight, copies = situation.status.canary_weight, situation.status.weights.mirror
-    return FULL * (weight + copies) / (FULL + copies)
+    weight, weights = situation.status.canary_weight, situation.status.weights
+    # What the baseline answers is not counted.
+    return FULL * (weight + weights.mirror) / (FULL + weights.mirror - weights.baseline)
 
 
 def _bounds(asked: float, tolerance: int, kept: Stickiness) -> tuple[float, float]:

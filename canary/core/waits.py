@@ -12,6 +12,7 @@ PRIMARY_NOT_READY = "PrimaryNotReady"
 PRIMARY_UPDATING = "PrimaryUpdating"
 PRIMARY_SHORT = "PrimaryShort"
 CANARY_NOT_READY = "CanaryNotReady"
+BASELINE_NOT_READY = "BaselineNotReady"
 TARGET_NOT_READY = "TargetNotReady"
 TERMINATION_BLOCKED = "TerminationBlocked"
 ANALYSIS_DUE = "AnalysisDue"
@@ -66,6 +67,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "keeps the rest until more are ready, or until the deadline.",
         CANARY_NOT_READY: "Not all of the canary's pods are ready. While none is, the primary "
         "serves all traffic; at the deadline the run is rolled back.",
+        BASELINE_NOT_READY: "Not all pods are ready of the baseline that the canary is compared with. "
+        "The canary is judged meanwhile, but only to fail; at the deadline the run is rolled back.",
         TARGET_NOT_READY: "The Canary is being deleted, and the target is not ready to serve.",
         TERMINATION_BLOCKED: "The deletion has waited too long; someone needs to look.",
         ANALYSIS_DUE: "The next analysis comes at the end of the interval.",
@@ -139,6 +142,7 @@ LASTING = frozenset(
         PRIMARY_UPDATING,
         PRIMARY_SHORT,
         CANARY_NOT_READY,
+        BASELINE_NOT_READY,
         TARGET_NOT_READY,
         ROUTING,
         RESTORING,
@@ -187,6 +191,7 @@ _STAGES: Mapping[str, Stage] = MappingProxyType(
         REVISION_UNKNOWN: Stage.RESOLVING,
         PRIMARY_NOT_READY: Stage.FILLING,
         CANARY_NOT_READY: Stage.FILLING,
+        BASELINE_NOT_READY: Stage.FILLING,
         TARGET_NOT_READY: Stage.FILLING,
         TERMINATION_BLOCKED: Stage.FILLING,
         PROPAGATING: Stage.PROPAGATING,

@@ -13,7 +13,7 @@ CANARY = "-canary"
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 
 #: What a label's value may have at most.
-_LABEL_LENGTH = 63
+LABEL_LENGTH = 63
 
 
 def primary_name(name: str) -> str:
@@ -149,11 +149,11 @@ def selector_label(
             "another label in the controller's --selector-labels",
         )
     found = SelectorLabel(key, labels[key])
-    if len(found.primary) > _LABEL_LENGTH:
+    if len(found.primary) > LABEL_LENGTH:
         return Problem(
             f"spec.selector.matchLabels[{key}]",
             shown(found.value),
-            f"shorten the value to {_LABEL_LENGTH - len(PRIMARY)} characters: the primary's pods "
-            f"have it with {PRIMARY}, and a label's value ends at {_LABEL_LENGTH}",
+            f"shorten the value to {LABEL_LENGTH - len(PRIMARY)} characters: the primary's pods "
+            f"have it with {PRIMARY}, and a label's value ends at {LABEL_LENGTH}",
         )
     return found

@@ -7,12 +7,13 @@ cover those that serve. They are other people's, and are never written: they are
 import json
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.facts import Risk, Survey
 from canary.objects.ownership import owned
+from canary.resources.baseline import BASELINE
 from canary.resources.gitops import rule_for
 from canary.resources.names import NO_LABEL, SelectorLabel
 from canary.resources.rival_routes import HTTP_ROUTE, VIRTUAL_SERVICE, rival_routes
@@ -111,21 +112,36 @@ def survey(
 
 
 def risks(canary: Canary, target: Manifest, label: SelectorLabel, found: Found) -> tuple[Risk, ...]:
-    """Name the policies that cover the target's pods and would not cover the primary's."""
+    """Name the policies that cover the target's pods and not the primary's, or a baseline's."""
     template = target["spec"]["template"].get("metadata") or {}
     pods = {
         **(target["spec"]["selector"].get("matchLabels") or {}),
         **(template.get("labels") or {}),
     }
-    primary = pods | {label.key: label.primary}
     return tuple(
-        _lost(canary, kind, policy["metadata"]["name"], label)
+        _lost(kind, policy["metadata"]["name"], label, twin)
+        for twin in _twins(canary, label)
         for kind, selectors in SELECTING.items()
         for policy in found.get(kind, ())
-        if _only(selectors, policy, pods, primary)
-        # A policy for the primary's pods alone was written with them in mind.
-        and not any(_only(selectors, other, primary, pods) for other in found[kind])
+        if _only(selectors, policy, pods, pods | {label.key: twin.value})
+        # A policy for the twin's pods alone was written with them in mind.
+        and not any(
+            _only(selectors, other, pods | {label.key: twin.value}, pods) for other in found[kind]
+        )
     )
+
+
+class _Twin(NamedTuple):
+    """A workload whose pods have the target's labels but for one."""
+
+    workload: str
+    value: str
+
+
+def _twins(canary: Canary, label: SelectorLabel) -> Iterator[_Twin]:
+    yield _Twin(canary.spec.primary_name, label.primary)
+    if canary.spec.analysis.has_baseline:
+        yield _Twin(canary.spec.baseline_name, f"{label.value}{BASELINE}")
 
 
 def _only(
@@ -135,13 +151,13 @@ def _only(
     return any(selects(each, one) and not selects(each, other) for each in selectors(policy))
 
 
-def _lost(canary: Canary, kind: Kind, name: str, label: SelectorLabel) -> Risk:
+def _lost(kind: Kind, name: str, label: SelectorLabel, twin: _Twin) -> Risk:
     return Risk(
         kind=kind.kind,
         name=name,
         reason=SELECTORS_LOST,
         message=f"{kind.kind} {name} selects pods by {label.key}={label.value}, and the pods of "
-        f"{canary.spec.primary_name} have {label.key}={label.primary}: select by a label that "
+        f"{twin.workload} have {label.key}={twin.value}: select by a label that "
         "both have, or name another label in the controller's --selector-labels",
         holds=True,
     )

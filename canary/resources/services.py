@@ -51,9 +51,13 @@ def services(
         (spec.canary_service_name, selectors.target, spec.service.canary),
     )
     rendered = [
-        _left(_own(canary, label, name, selectors.target, metadata, own_ports, existing.get(name)))
+        _left(
+            side_service(
+                canary, label, name, selectors.target, metadata, own_ports, existing.get(name)
+            )
+        )
         if name in left
-        else _own(canary, label, name, pods, metadata, own_ports, existing.get(name))
+        else side_service(canary, label, name, pods, metadata, own_ports, existing.get(name))
         for name, pods, metadata in wanted
     ]
     found = existing.get(spec.service_name)
@@ -96,13 +100,13 @@ def apex_service(
     if found is not None and not owned(canary, found):
         return _adopted(canary, selectors, pods, own_ports, found)
     name, metadata = canary.spec.service_name, canary.spec.service.apex
-    return _own(canary, selectors.label.key, name, pods, metadata, own_ports, found)
+    return side_service(canary, selectors.label.key, name, pods, metadata, own_ports, found)
 
 
 # ------------------------------------------------------------------------------------ own services
 
 
-def _own(
+def side_service(
     canary: Canary,
     label: str,
     name: str,
@@ -111,6 +115,7 @@ def _own(
     ports: tuple[Manifest, ...],
     existing: Manifest | None,
 ) -> Render:
+    """Give a service of our own that leads to some pods."""
     service, wanted = canary.spec.service, metadata or ServiceMetadata()
     labels = {label: name, **wanted.labels}
     annotations = {**wanted.annotations, **GITOPS_ANNOTATIONS}

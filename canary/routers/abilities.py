@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from canary.api.canary import Canary
-from canary.api.shown import Description, shown
+from canary.api.shown import shown
 from canary.api.traffic import HttpMatch, StringMatch
-from canary.core.plan import plan
 from canary.core.traffic import Stickiness, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
+from canary.routers.step_problems import baseline_problems, shares_of_matched
 
 #: The fields of `spec.service` that say how requests are routed, with their names as written.
 SERVICE_FIELDS = {
@@ -113,6 +113,8 @@ class Abilities:
     """Whether it can do that while the canary answers requests itself."""
     affinity: bool = False
     """Whether a cookie can keep clients on a side."""
+    baseline: bool = False
+    """Whether it can send a share of the requests to a baseline beside both sides."""
     splits: bool = True
     """Whether it can send a share of the requests to each side, rather than all to one."""
     by_replicas: bool = False
@@ -149,6 +151,8 @@ class Abilities:
         if traffic.cookies != Stickiness() and not self.affinity:
             return False
         if not self.splits and traffic.weight not in {0, FULL}:
+            return False
+        if traffic.baseline and not self.baseline:
             return False
         if not traffic.match:
             return True
@@ -195,8 +199,9 @@ def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Probl
     for path, value in _beyond_in_steps(canary, abilities):
         remedy = f"change it, or name another router: {name} cannot do this"
         yield Problem(path, shown(value), remedy)
+    yield from baseline_problems(canary, name, able=abilities.baseline)
     if not abilities.splits_matched:
-        yield from _shares_of_matched(canary, name)
+        yield from shares_of_matched(canary, name)
     for place, matches in (
         ("spec.service.match", canary.spec.service.match if "match" in abilities.service else ()),
         *(canary.spec.analysis.placed_matches() if abilities.matches else ()),
@@ -225,21 +230,6 @@ def _references(canary: Canary, abilities: Abilities) -> Iterator[Problem]:
         if reference and asked not in needed and not canary.spec.provider:
             remedy = "name the router that uses it in spec.provider, or remove it"
             yield Problem(f"spec.{written}", shown(reference), remedy)
-
-
-def _shares_of_matched(canary: Canary, name: str) -> Iterator[Problem]:
-    """Name what asks for a share of the requests that match, where all of them go to one side."""
-    analysis = canary.spec.analysis
-    shared = any(step.match and 0 < step.weight < FULL for step in plan(analysis).steps)
-    if analysis.steps or not analysis.match:
-        return
-    whole = f"{name} sends all requests that match to the canary, or none"
-    if shared:
-        remedy = f"set iterations and remove the weights: {whole}"
-        yield Problem("spec.analysis.match", Description("a list"), remedy)
-    for way in () if shared else ("Promotion", "Rollback", "Restart"):
-        if part := getattr(analysis, f"step_weight_{way.lower()}"):
-            yield Problem(f"spec.analysis.stepWeight{way}", part, f"remove it: {whole}")
 
 
 def _beyond_in_steps(canary: Canary, abilities: Abilities) -> Iterator[tuple[str, object]]:

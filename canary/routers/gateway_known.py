@@ -169,7 +169,8 @@ def _gateway(canary: Canary, parent: Manifest) -> tuple[object, object]:
 
 def _services(canary: Canary, former: object) -> list[Manifest]:
     """Refer to the apex, to the sides, and to what led clients before; each once."""
-    names = (canary.spec.service_name, *(name for name, _ in sides(canary, 0)))
+    baseline = int(canary.spec.analysis.has_baseline)
+    names = (canary.spec.service_name, *(name for name, _ in sides(canary, 0, baseline)))
     named = [service_reference(canary, name) | {"weight": 1} for name in names]
     for rule in entries(former, "rules"):
         for backend in entries(rule, "backendRefs"):

@@ -53,7 +53,7 @@ from canary.routers.rules import (
     kept_seen,
     rules,
 )
-from canary.routers.shares import entries, part, percent_of, route_seen, weight_of
+from canary.routers.shares import entries, part, percent_of, route_seen, weights_seen
 from canary.routers.single import SingleObjectRouter
 
 GROUP = "gateway.networking.k8s.io"
@@ -239,14 +239,14 @@ def _copies(canary: Canary, percent: int) -> Iterator[Manifest]:
 def rule_seen(canary: Canary, rule: Manifest) -> Seen | None:
     """Read what a rule does; None where it leads to neither side."""
     backends = entries(rule, "backendRefs")
-    weight = weight_of(
+    split = weights_seen(
         canary,
         ((str(each.get("name")), each.get("weight", _DEFAULT_WEIGHT)) for each in backends),
     )
-    if weight is None:
+    if split is None:
         return None
     copies = (copied(canary, each.get("requestMirror")) for each in entries(rule, "filters"))
-    seen = Seen(weight=weight, mirror=max(copies, default=0))
+    seen = replace(split, mirror=max(copies, default=0))
     cookies = (_cookie_condition(match) for match in entries(rule, "matches"))
     return kept_seen(seen) if keeps(cookies) else seen
 

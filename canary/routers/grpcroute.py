@@ -84,6 +84,7 @@ def _unsaid(matches: Sequence[HttpMatch]) -> Iterator[Unsaid]:
 
 
 _ABILITIES = Abilities(
+    baseline=True,
     service=frozenset({"gateway_refs", "hosts", "acceptance", "match", "headers", "mirror"}),
     # `name` is for people, and is left out.
     conditions={"name": WAYS, "headers": WAYS, "uri": frozenset({"exact", "prefix"})},

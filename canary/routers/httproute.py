@@ -27,6 +27,7 @@ from canary.routers.httproute_retries import retry_warnings, timeout_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
 
 ABILITIES = Abilities(
+    baseline=True,
     service=frozenset(
         {
             "timeout",

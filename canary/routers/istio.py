@@ -57,6 +57,7 @@ _HTTP = Abilities(
     mirrors=True,
     affinity=True,
     takes_calls=True,
+    baseline=True,
 )
 _TCP = Abilities(
     service=_ANY_PROTOCOL,
@@ -65,7 +66,8 @@ _TCP = Abilities(
     transport=" with appProtocol tcp",
     takes_calls=True,
 )
-_HTTP_SUBSETS, _TCP_SUBSETS = replace(_HTTP, by_subsets=True), replace(_TCP, by_subsets=True)
+_HTTP_SUBSETS = replace(_HTTP, by_subsets=True, baseline=False)
+_TCP_SUBSETS = replace(_TCP, by_subsets=True)
 SUBSETS = "subsets"
 #: What is tidegate's in a VirtualService, and in a DestinationRule.
 _ROUTE = fields("gateways", "hosts", "http", "tcp", "tls")
@@ -107,8 +109,10 @@ class IstioRouter(RouterDefaults):
         )
 
     def objects(self, canary: Canary) -> Objects:
-        """Name the DestinationRules of both sides, or that of the apex, and the VirtualService."""
-        return _objects(canary.metadata.namespace, canary.spec.service_name, self._subsets)
+        """Name the VirtualService and its DestinationRules: one a side, a baseline's, or the apex's."""
+        spec = canary.spec
+        baseline = (spec.baseline_service_name,) if spec.analysis.has_baseline else ()
+        return _objects(canary.metadata.namespace, spec.service_name, baseline, self._subsets)
 
     def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
         """Give the DestinationRules, then the VirtualService."""
@@ -159,12 +163,17 @@ class IstioRouter(RouterDefaults):
 
 
 @lru_cache(maxsize=1024)
-def _objects(namespace: str, service: str, subsets: bool) -> Objects:  # noqa: FBT001 - for the cache
+def _objects(
+    namespace: str,
+    service: str,
+    baseline: tuple[str, ...],
+    subsets: bool,  # noqa: FBT001 - for the cache
+) -> Objects:
     route = ObjectKey(kind=VIRTUAL_SERVICE, namespace=namespace, name=service)
     if subsets:
         rule = ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=service)
         return Objects(adopted=(rule, route))
-    sides = (f"{service}-primary", f"{service}-canary")
+    sides = (f"{service}-primary", f"{service}-canary", *baseline)
     return Objects(
         own=tuple(
             ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=name) for name in sides
@@ -178,7 +187,7 @@ def _ours(canary: Canary, spec: Manifest) -> bool:
     sides = side_services(canary)
     return (
         what_is_seen(canary, spec) is not None
-        or service_of_host(spec.get("host")) in sides
+        or service_of_host(spec.get("host")) in {*sides, canary.spec.baseline_service_name}
         or any(each.get("name") in [*sides] for each in listed(spec, "subsets"))
     )
 

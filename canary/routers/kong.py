@@ -78,7 +78,7 @@ class KongRouter(RouterDefaults):
         wanted = self._routes.render(
             heeded(canary, self.abilities(canary)),
             cluster,
-            Traffic(weight=traffic.weight, match=traffic.match),
+            Traffic(weight=traffic.weight, match=traffic.match, baseline=traffic.baseline),
         )
         return (
             wanted

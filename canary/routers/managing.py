@@ -86,6 +86,7 @@ class ManagingRouter:
             matches=own.matches and requests,
             mirrors=own.mirrors and requests,
             affinity=False,
+            baseline=False,
             references=("managed_routes",),
             entrance=f"the {self._kind.kind}",
             takes_calls=False,

@@ -67,7 +67,7 @@ def rules(canary: Canary, traffic: Traffic) -> Iterator[RouteRule]:
     }
     split = tuple(
         Backend(service=side, weight=weight, set_cookie=given.get(side, ""))
-        for side, weight in sides(canary, traffic.weight)
+        for side, weight in sides(canary, traffic.weight, traffic.baseline)
     )
     yield RouteRule(matches=part, backends=split, mirror=traffic.mirror)
     if traffic.match:

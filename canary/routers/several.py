@@ -238,6 +238,7 @@ def _common(each: Sequence[Abilities]) -> Abilities:
         mirrors=all(one.mirrors for one in each),
         mirrors_shares=all(one.mirrors_shares for one in each),
         affinity=all(one.affinity for one in each),
+        baseline=all(one.baseline for one in each),
         splits=all(one.splits for one in each),
         by_replicas=any(one.by_replicas for one in each),
         by_subsets=any(one.by_subsets for one in each),

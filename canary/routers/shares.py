@@ -15,16 +15,18 @@ _WEIGHT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([mk]?)")
 _FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000)}
 
 
-def sides(canary: Canary, weight: int) -> tuple[tuple[str, int], ...]:
+def sides(canary: Canary, weight: int, baseline: int = 0) -> tuple[tuple[str, int], ...]:
     """Pair the services of both sides with their weights, the primary first.
 
-    `weight` is the canary's, in percent.
+    `weight` is the canary's, in percent, and `baseline` what a baseline has of the primary's: it
+    comes last, where it has any.
     """
     spec = canary.spec
-    return (
-        (spec.primary_service_name, FULL - weight),
+    both = (
+        (spec.primary_service_name, FULL - weight - baseline),
         (spec.canary_service_name, weight),
     )
+    return (*both, (spec.baseline_service_name, baseline)) if baseline else both
 
 
 def side_services(canary: Canary) -> frozenset[str]:
@@ -37,20 +39,34 @@ def weight_of(canary: Canary, weights: Iterable[tuple[str, object]]) -> int | No
 
     A side with any traffic at all is not rounded to none.
     """
-    totals = dict.fromkeys(side_services(canary), Decimal(0))
+    seen = weights_seen(canary, weights)
+    return None if seen is None else seen.weight
+
+
+def weights_seen(canary: Canary, weights: Iterable[tuple[str, object]]) -> Seen | None:
+    """Read what both sides have, and a baseline in the primary's place; None where nothing is said."""
+    spec = canary.spec
+    names = (spec.primary_service_name, spec.canary_service_name, spec.baseline_service_name)
+    totals = dict.fromkeys(names, Decimal(0))
     for service, weight in weights:
         amount = quantity(weight)
         if amount is None:
             return None
         if service in totals:
             totals[service] += amount
-    primary = totals[canary.spec.primary_service_name]
-    on_canary = totals[canary.spec.canary_service_name]
-    if not primary + on_canary:
+    primary, on_canary, on_baseline = totals.values()
+    total = primary + on_canary + on_baseline
+    if not total:
         return None
-    percent = round(FULL * on_canary / (primary + on_canary))
-    lowest, highest = (1 if on_canary else 0), (FULL - 1 if primary else FULL)
-    return min(max(percent, lowest), highest)
+    return Seen(
+        weight=_percent(on_canary, total),
+        baseline=_percent(on_baseline, total),
+    )
+
+
+def _percent(part_: Decimal, whole: Decimal) -> int:
+    lowest, highest = (1 if part_ else 0), (FULL if part_ == whole else FULL - 1)
+    return min(max(round(FULL * part_ / whole), lowest), highest)
 
 
 def route_seen(rules: Iterable[Seen | None]) -> Seen | None:

@@ -12,12 +12,12 @@ from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
 from canary.routers.abilities import Abilities
-from canary.routers.shares import entries, sides, weight_of
+from canary.routers.shares import entries, sides, weights_seen
 from canary.routers.single import SingleObjectRouter
 
 VERSIONS = ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")
 
-_ABILITIES = Abilities(service=frozenset({"hosts"}), takes_calls=True)
+_ABILITIES = Abilities(service=frozenset({"hosts"}), takes_calls=True, baseline=True)
 #: In this version a weight is a quantity, which is written as text; in all later ones a number.
 _QUANTITIES = "v1alpha1"
 
@@ -53,7 +53,7 @@ class SmiRouter(SingleObjectRouter):
             "service": next(iter(canary.spec.service.hosts), canary.spec.service_name),
             "backends": [
                 {"service": service, "weight": write(weight)}
-                for service, weight in sides(canary, traffic.weight)
+                for service, weight in sides(canary, traffic.weight, traffic.baseline)
             ],
         }
 
@@ -62,5 +62,4 @@ class SmiRouter(SingleObjectRouter):
         weights = (
             (str(each.get("service")), each.get("weight", 0)) for each in entries(spec, "backends")
         )
-        weight = weight_of(canary, weights)
-        return None if weight is None else Seen(weight=weight)
+        return weights_seen(canary, weights)

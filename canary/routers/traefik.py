@@ -4,6 +4,7 @@ https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/crd/ht
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
 from canary.routers.abilities import Abilities
-from canary.routers.shares import entries, part, percent_of, sides, weight_of
+from canary.routers.shares import entries, part, percent_of, sides, weights_seen
 from canary.routers.single import SingleObjectRouter
 
 #: What Traefik gives a service without a weight.
@@ -23,6 +24,7 @@ _ABILITIES = Abilities(
     service=frozenset(),
     mirrors=True,
     mirrors_shares=False,
+    baseline=True,
     entrance="the IngressRoute",
     reasons={
         "session_affinity": "its cookie holds clients on the primary as well, so that the weights "
@@ -72,7 +74,7 @@ class TraefikRouter(SingleObjectRouter):
             }
         services = [
             {**_service(canary, service), "weight": weight}
-            for service, weight in sides(canary, traffic.weight)
+            for service, weight in sides(canary, traffic.weight, traffic.baseline)
             if weight
         ]
         return {"weighted": {"services": services}}
@@ -83,13 +85,13 @@ class TraefikRouter(SingleObjectRouter):
         listed = (
             [mirroring] if isinstance(mirroring, dict) else entries(spec, "weighted", "services")
         )
-        weight = weight_of(
+        seen = weights_seen(
             canary,
             ((str(each.get("name")), each.get("weight", _DEFAULT_WEIGHT)) for each in listed),
         )
-        if weight is None:
+        if seen is None:
             return None
-        return Seen(weight=weight, mirror=max(_copied(canary, mirroring), default=0))
+        return replace(seen, mirror=max(_copied(canary, mirroring), default=0))
 
 
 def _copied(canary: Canary, mirroring: object) -> Iterator[int]:

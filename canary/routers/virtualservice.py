@@ -4,6 +4,7 @@ https://istio.io/latest/docs/reference/config/networking/virtual-service/
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from canary.api.canary import Canary
@@ -23,7 +24,7 @@ from canary.routers.rules import (
     kept_seen,
     rules,
 )
-from canary.routers.shares import entries, part, percent_of, route_seen, sides, weight_of
+from canary.routers.shares import entries, part, percent_of, route_seen, sides, weights_seen
 
 Lead = Callable[[str], Manifest]
 """Says where the pods of a side are, by the name of its service."""
@@ -176,16 +177,16 @@ def rule_seen(canary: Canary, route: Manifest) -> Seen | None:
     destinations = entries(route, "route")
     # A single destination gets everything, whatever its weight.
     alone = FULL if len(destinations) == 1 else None
-    weight = weight_of(
+    split = weights_seen(
         canary,
         (
             (side_of(part(each, "destination")), alone or each.get("weight", 0))
             for each in destinations
         ),
     )
-    if weight is None:
+    if split is None:
         return None
-    seen = Seen(weight=weight, mirror=_copied(canary, route))
+    seen = replace(split, mirror=_copied(canary, route))
     cookies = (part(each, "headers", COOKIE_HEADER, "regex") for each in entries(route, "match"))
     return kept_seen(seen) if keeps(cookies) else seen
 

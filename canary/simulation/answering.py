@@ -23,17 +23,20 @@ from analysis.model import (
 )
 from canary.api.analysis_spec import Analysis
 from canary.api.measured import measured
-from canary.api.metrics import MetricSpec
+from canary.api.metrics import CompareWith, MetricSpec
 from canary.core.needs import Analyse
 from canary.simulation.chance import Chance, normal
 from canary.simulation.traffic import RequestCounters
 
 _PERCENT = 100
-_ASKED = tuple(
+_ASKED_OF_ALL = tuple(
     Ask(query=f"{arm} {signal}", arm=arm, signal=signal)
-    for arm in SIDES
+    for arm in Arm
     for signal in (Signal.REQUESTS, Signal.BAD)
 )
+_ASKED = tuple(each for each in _ASKED_OF_ALL if each.arm in SIDES)
+#: Whose requests are counted where a baseline stands in the place of the primary.
+_WITH_BASELINE = {Arm.PRIMARY: Arm.SECOND, Arm.SECOND: Arm.PRIMARY}
 _STORE = ProviderSpec(type="simulated")
 
 
@@ -110,24 +113,28 @@ class Answering:
 
     def _metric(self, spec: MetricSpec) -> Metric:
         asks: tuple[Ask, ...] = (Ask(query=spec.name),)
+        beside = spec.compare_with is CompareWith.BASELINE
         if counts(spec.judge):
-            asks = _ASKED
+            asks = _ASKED_OF_ALL if beside else _ASKED
         elif compares(spec.judge):
             asks = tuple(Ask(query=f"{spec.name} {arm}", arm=arm) for arm in SIDES)
-        return measured(spec, self.analysis, asks=asks, provider=_STORE)
+        metric = measured(spec, self.analysis, asks=asks, provider=_STORE)
+        return replace(metric, control="baseline", second="primary") if beside else metric
 
     def _answer(
         self, spec: MetricSpec, metric: Metric, ask: Ask, requests: RequestCounters, now: datetime
     ) -> Outcome:
+        beside = spec.compare_with is CompareWith.BASELINE
+        arm = _WITH_BASELINE.get(ask.arm, ask.arm) if beside else ask.arm
         if ask.since is not None:
-            had = requests.between(ask.arm, ask.since, now)
+            had = requests.between(arm, ask.since, now)
             return Sample(value=had.bad if ask.signal is Signal.BAD else had.requests, at=now)
         meaning = self.meanings.of(spec)
         if isinstance(meaning, Measurement):
             return Sample(value=normal(meaning.mean, meaning.deviation, self.chance), at=now)
-        had = requests.between(ask.arm, now - metric.interval, now)
+        had = requests.between(arm, now - metric.interval, now)
         if not had.requests:
-            return NoData(reason=f"the {ask.arm} had no requests")
+            return NoData(reason=f"the {metric.named(ask.arm)} had no requests")
         bad = _PERCENT * had.bad / had.requests
         return Sample(value=bad if meaning is Rate.ERRORS else _PERCENT - bad, at=now)
 

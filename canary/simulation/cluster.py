@@ -8,9 +8,11 @@ from canary.core.actions import (
     Action,
     ClearCommands,
     EnsureAutoscaler,
+    EnsureBaseline,
     EnsurePrimary,
     EnsureServices,
     PauseAutoscaler,
+    RemoveBaseline,
     RouteTraffic,
     ScalePrimary,
     ScaleTarget,
@@ -37,6 +39,7 @@ class SimulatedCluster:
         )
     )
     primary: Workload | None = None
+    baseline: Workload | None = None
     revision: str = "1-r0"
     """Of the target."""
     configs: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +74,8 @@ class SimulatedCluster:
             commands=self.commands,
             target=self.target,
             primary=self.primary,
+            baseline=self.baseline,
+            baseline_left=self.baseline is not None,
             revision=Revision(id=self.revision, configs=dict(self.configs))
             if self.target
             else None,
@@ -93,6 +98,7 @@ class SimulatedCluster:
         """Give everything that decisions hang on and that changes, to look up."""
         return (
             *(self.generation, self.revision, self.target, self.primary, self.routed),
+            self.baseline,
             *(self.finalizer, self.commands, self.delivered),
         )
 
@@ -101,6 +107,7 @@ class SimulatedCluster:
         return (
             self.target,
             self.primary,
+            self.baseline,
             self.routed,
             self.apex,
             self.finalizer,
@@ -122,6 +129,10 @@ class SimulatedCluster:
         match action:
             case EnsurePrimary(revision=revision, replicas=replicas):
                 self._ensure_primary(revision, replicas)
+            case EnsureBaseline(revision=mark, replicas=replicas):
+                self._ensure_baseline(mark, replicas)
+            case RemoveBaseline():
+                self.baseline = None
             case EnsureServices(apex=apex):
                 self.apex = apex or self.apex
                 self.sides.add(self.names[0])
@@ -149,6 +160,12 @@ class SimulatedCluster:
         before = self.primary or Workload(name="podinfo-primary", uid="p", replicas=0)
         self.primary = self.updated_primary(before, self.target, replicas)
 
+    def _ensure_baseline(self, mark: str, replicas: int) -> None:
+        found = self.baseline or Workload(name="podinfo-baseline", uid="b", replicas=0)
+        if found.revision != mark:
+            found = replace(released(found), revision=mark)
+        self.baseline = scaled(found, replicas)
+
     def updated_primary(self, before: Workload, target: Workload, replicas: int) -> Workload:
         """Give the primary with the target's template; its old pods serve until new ones do."""
         sized = before.replicas if self.autoscaled and before.replicas else replicas
@@ -166,12 +183,14 @@ class SimulatedCluster:
 
     def heal(self) -> bool:
         """Have all pods come up; tell whether any had to."""
-        before = (self.target, self.primary)
+        before = (self.target, self.primary, self.baseline)
         if self.target:
             self.target = healed(self.target)
         if self.primary:
             self.primary = healed(self.primary)
-        return before != (self.target, self.primary)
+        if self.baseline:
+            self.baseline = healed(self.baseline)
+        return before != (self.target, self.primary, self.baseline)
 
 
 def seen(traffic: Traffic) -> Seen:
@@ -183,6 +202,7 @@ def seen(traffic: Traffic) -> Seen:
         matched=bool(traffic.match),
         keeps_canary=cookies.canary is not None,
         keeps_primary=bool(cookies.primary or cookies.expired),
+        baseline=traffic.baseline,
     )
 
 

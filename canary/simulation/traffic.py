@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from analysis.model import SIDES, Arm
+from analysis.model import Arm
 from canary.core.traffic import Seen
 from canary.core.weights import FULL
 from canary.simulation.chance import Chance, binomial, poisson
@@ -42,6 +42,7 @@ class _Shares(NamedTuple):
     copies: float
     """What the canary gets copies of; their answers reach no client."""
     primary: float
+    baseline: float = 0
 
 
 @dataclass(kw_only=True)
@@ -61,7 +62,7 @@ class RequestCounters:
 
     def __post_init__(self) -> None:
         self._moments.append(self.to)
-        for arm in SIDES:
+        for arm in Arm:
             self._sums[arm] = [RequestCount(0, 0)]
 
     def pass_until(self, moment: datetime, routed: Seen | None, *, tested: bool) -> None:
@@ -81,6 +82,9 @@ class RequestCounters:
         drawn, chance = self.service.per_minute * minutes, self.chance
         primary = poisson(drawn * shares.primary, chance)
         self._add(Arm.PRIMARY, primary, binomial(primary, self.service.errors, chance))
+        # Where there is no baseline, nothing is drawn for one: a seed gives what it gave before.
+        second = poisson(drawn * shares.baseline, chance) if shares.baseline else 0
+        self._add(Arm.SECOND, second, binomial(second, self.service.errors, chance))
         answered = poisson(drawn * shares.canary, chance)
         unseen = poisson(drawn * shares.copies + load * minutes, chance)
         bad = binomial(answered, self.failing, chance)
@@ -119,4 +123,5 @@ def _shares(routed: Seen | None, matching: float) -> _Shares:
         return _Shares(0, 0, 1)
     part = matching if routed.matched else 1.0
     canary = part * routed.weight / FULL
-    return _Shares(canary, part * routed.mirror / FULL, 1 - canary)
+    baseline = part * routed.baseline / FULL
+    return _Shares(canary, part * routed.mirror / FULL, 1 - canary - baseline, baseline)

@@ -77,6 +77,8 @@ class Target(Protocol):
 
     Such a target is held while nothing is promoted: its controller gives no pod another template.
     """
+    baselines: ClassVar[bool]
+    """Whether a baseline can stand beside its primary."""
     history: ClassVar[Kind | None]
     """The kind in which the workload's controller remembers earlier templates; None without any."""
     beside: ClassVar[tuple[Kind, ...]]
@@ -135,6 +137,11 @@ class Target(Protocol):
 
     def canary(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render | None:
         """Give the canary of a target that it `keeps`, with the template of the target."""
+
+    def baseline(
+        self, canary: Canary, primary: Manifest, promotion: Promotion, service: Manifest
+    ) -> Render | None:
+        """Give a baseline of a primary, which its service owns; None where there can be none."""
 
     def held(self, *, now: bool, wanted: bool) -> Manifest | None:
         """Give the merge patch that holds a target which it `keeps`, or lets it go; None if it is so."""

@@ -26,6 +26,7 @@ class TargetDefaults:
     divides: ClassVar[bool] = False
     holds_primary: ClassVar[bool] = False
     keeps: ClassVar[bool] = False
+    baselines: ClassVar[bool] = False
 
     @property
     def writes(self: _Known) -> tuple[Kind, ...]:
@@ -61,6 +62,16 @@ class TargetDefaults:
         promotion: "Promotion",  # noqa: ARG002 - of the protocol
     ) -> Render | None:
         """None: the target is the canary."""
+        return None
+
+    def baseline(
+        self,
+        canary: Canary,  # noqa: ARG002 - of the protocol
+        primary: Manifest,  # noqa: ARG002 - of the protocol
+        promotion: "Promotion",  # noqa: ARG002 - of the protocol
+        service: Manifest,  # noqa: ARG002 - of the protocol
+    ) -> Render | None:
+        """None: its primary stands alone."""
         return None
 
     def held(self, *, now: bool, wanted: bool) -> Manifest | None:  # noqa: ARG002 - of the protocol

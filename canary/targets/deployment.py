@@ -14,6 +14,7 @@ from canary.api.shown import shown
 from canary.core.facts import Amount, UpdateStrategy
 from canary.errors import Problem
 from canary.objects.render import Render
+from canary.resources.baseline import baseline
 from canary.resources.primary import primary, twin
 from canary.targets import Counts, Member, Promotion
 from canary.targets.amounts import amount
@@ -34,6 +35,7 @@ class DeploymentTarget(TargetDefaults):
 
     kind: ClassVar[Kind] = DEPLOYMENT
     scales: ClassVar[bool] = True
+    baselines: ClassVar[bool] = True
     history: ClassVar[Kind | None] = REPLICA_SET
     beside: ClassVar[tuple[Kind, ...]] = (REPLICA_SET,)
 
@@ -107,6 +109,21 @@ class DeploymentTarget(TargetDefaults):
             include_label_prefixes=promotion.include_label_prefixes,
         )
 
+    def baseline(
+        self, canary: Canary, primary: Manifest, promotion: Promotion, service: Manifest
+    ) -> Render | None:
+        """Give a Deployment with the primary's template, which goes with its service."""
+        return baseline(
+            canary,
+            primary,
+            kind=self.kind,
+            spec=_beside(primary, promotion),
+            revision=promotion.revision,
+            selector_label=promotion.selector_label,
+            existing=promotion.existing,
+            service=service,
+        )
+
     def scaled(self, now: int, replicas: int) -> Manifest | None:
         """Give it so many replicas."""
         return None if now == replicas else {"spec": {"replicas": replicas}}
@@ -116,6 +133,7 @@ class KeptDeployment(DeploymentTarget):
     """Read Deployments that are kept, and render the canaries beside them."""
 
     keeps: ClassVar[bool] = True
+    baselines: ClassVar[bool] = False
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name what would need a primary of its own."""

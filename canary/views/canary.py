@@ -72,6 +72,9 @@ class WeightsView(ViewModel):
     )
     mirror: int = Field(description="Percent of the primary's requests that are mirrored to it.")
     matched: bool = Field(description="Whether only requests that match are split.")
+    baseline: int = Field(
+        description="Percent that a baseline answers, with which the canary is compared."
+    )
 
 
 class StepView(ViewModel):
@@ -276,6 +279,7 @@ def canary_view(manifest: Manifest, *, foresees: bool = False) -> CanaryView:
             seen=status.shares.seen if status.shares else None,
             mirror=status.weights.mirror,
             matched=status.weights.matched,
+            baseline=status.weights.baseline,
         ),
         step=StepView(
             at=status.step,

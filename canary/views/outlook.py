@@ -56,6 +56,8 @@ class Outlook:
     """What is called meanwhile."""
     judged: str
     """What is judged, how often, and when a bad revision is rolled back."""
+    baseline: str = ""
+    """What runs beside the canary to compare it with; empty where nothing does."""
     people: tuple[WebhookType, ...] = ()
     """The types of the gates that wait for a person."""
 
@@ -80,6 +82,7 @@ def outlook(canary: Canary, settling: timedelta = timedelta(0)) -> Outlook:
         gates=tuple(map(_gate, hooks_of(spec, WebhookType.CONFIRM_ROLLOUT))),
         hooks=tuple(_hooks(spec)),
         judged=_judged(spec),
+        baseline=_baseline(spec),
         people=tuple(_people(spec, steps)),
     )
 
@@ -95,6 +98,7 @@ def shown(foreseen: Outlook) -> Block:
         *((before,) if before else ()),
         Rows(header=header, rows=rows),
         (foreseen.judged,),
+        *(((foreseen.baseline,),) if foreseen.baseline else ()),
         *hooks,
     )
 
@@ -178,6 +182,15 @@ def _judged(spec: CanarySpec) -> str:
     ending = "a failed check rolls back" if limit == 1 else f"failed check {limit} rolls back"
     holds = "".join(f"; {each}" for each in _holds(spec))
     return f"judged every {span(analysis.interval)}: {what}; {ending}{holds}"
+
+
+def _baseline(spec: CanarySpec) -> str:
+    if not spec.analysis.has_baseline:
+        return ""
+    return (
+        f"{spec.baseline_name} runs the primary's revision beside the canary, with as many pods again "
+        "and as much traffic"
+    )
 
 
 def _holds(spec: CanarySpec) -> Iterator[str]:

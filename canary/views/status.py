@@ -86,7 +86,10 @@ def _split(weights: Weights) -> str:
     matched = " of the requests that match" if weights.matched else ""
     mirrored = f", mirrored {weights.mirror} %" if weights.mirror else ""
     scope = " of what begins in this cluster" if weights.scope == OF_CLUSTER else ""
-    return f"primary {weights.primary} % / canary {weights.canary} %{matched}{scope}{mirrored}"
+    primary = f"primary {weights.primary - weights.baseline} %"
+    if weights.baseline:
+        primary = f"{primary}, baseline {weights.baseline} %"
+    return f"{primary} / canary {weights.canary} %{matched}{scope}{mirrored}"
 
 
 def _by_pods(status: CanaryStatus) -> str:

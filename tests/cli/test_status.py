@@ -124,6 +124,11 @@ def test_a_painted_terminal_says_that_there_is_more(height, more):
             2,
             "primary 0 % / canary 100 % of the requests that match  step 1 of 2  iterations 2  f",
         ),
+        (
+            Weights(primary=80, canary=20, baseline=20),
+            0,
+            "primary 60 %, baseline 20 % / canary 20 %  step 1 of 2  failed",
+        ),
         (Weights(mirror=40), 0, "primary 100 % / canary 0 %, mirrored 40 %  step 1 of 2  failed"),
         (
             Weights(primary=80, canary=20, scope="cluster"),

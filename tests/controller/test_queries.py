@@ -475,6 +475,44 @@ async def test_the_ingress_of_a_query_is_the_first_that_the_canary_names(
     assert ask.query == f"sum({ingress})"
 
 
+COMPARED = {"name": "errors", "compareWith": "baseline", "templateRef": {"name": "errors"}}
+
+
+async def test_counts_of_a_baseline_stand_in_the_primarys_place_and_the_primary_is_the_second():
+    metric = await counted({"counts": COUNTS}, **COMPARED)
+    assert (metric.control, metric.second) == ("baseline", "primary")
+    assert [(ask.arm, ask.signal, ask.query) for ask in metric.asks] == [
+        (Arm.CANARY, Signal.REQUESTS, 'increase(rq{app="podinfo",of="podinfo-canary"})'),
+        (Arm.CANARY, Signal.BAD, 'increase(rq{app="podinfo",code="500"})'),
+        (
+            Arm.PRIMARY,
+            Signal.REQUESTS,
+            'increase(rq{app="podinfo-baseline",of="podinfo-baseline"})',
+        ),
+        (Arm.PRIMARY, Signal.BAD, 'increase(rq{app="podinfo-baseline",code="500"})'),
+        (Arm.SECOND, Signal.REQUESTS, 'increase(rq{app="podinfo-primary",of="podinfo-primary"})'),
+        (Arm.SECOND, Signal.BAD, 'increase(rq{app="podinfo-primary",code="500"})'),
+    ]
+
+
+async def test_values_of_a_baseline_are_asked_by_its_workload_and_its_side():
+    query = "rq{app='{{ target }}',of='{{ service }}-{{ side }}'}"
+    metric = await counted({"query": query}, **COMPARED | {"judge": "sign"})
+    assert [(ask.arm, ask.query) for ask in metric.asks] == [
+        (Arm.CANARY, "rq{app='podinfo',of='podinfo-canary'}"),
+        (Arm.PRIMARY, "rq{app='podinfo-baseline',of='podinfo-baseline'}"),
+    ]
+
+
+async def test_a_judge_that_compares_nothing_takes_no_baseline():
+    with pytest.raises(
+        QueryError, match="compareWith: baseline: judge threshold compares with nothing"
+    ):
+        await counted(
+            {"query": "rq"}, **COMPARED | {"judge": "threshold", "thresholdRange": {"max": 1}}
+        )
+
+
 EARLIER = Earlier(ago=timedelta(days=7), revision="6d9f7c")
 
 

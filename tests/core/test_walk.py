@@ -214,6 +214,7 @@ class Journey(RuleBasedStateMachine):
         # A router that cannot render it refuses it: nothing is decided on that.
         analysis = spec.analysis
         asks = analysis.steps or analysis.session_affinity or analysis.match or analysis.mirror
+        asks = asks or analysis.has_baseline
         refused = self.world.by_apex and asks
         asked = SPECS[0] if refused else spec
         read = asked if self.world.splits else switched(asked)
@@ -299,6 +300,15 @@ class Journey(RuleBasedStateMachine):
             self.world.primary = replace(
                 self.world.primary, available=0, deadline_exceeded=exceeded
             )
+
+    @rule(available=st.integers(0, 1))
+    def the_baseline_loses_pods(self, available: int) -> None:
+        if self.world.baseline:
+            self.world.baseline = replace(self.world.baseline, available=available)
+
+    @rule()
+    def the_baseline_is_deleted_by_hand(self) -> None:
+        self.world.baseline = None
 
     @rule(
         side=st.sampled_from(["target", "primary"]),
@@ -533,11 +543,17 @@ class Journey(RuleBasedStateMachine):
         self.questions |= self.answered
         primary = self.world.primary
         exposed = self.world.routed is not None and self.world.routed.exposes_canary()
+        led = self.world.routed is not None and self.world.routed.baseline
         self.world.apply(decision.actions[:applied])
         routed = self.world.routed
         if exposed and routed is not None and not routed.exposes_canary():
             moved = decision.status.step_started_at == self.world.now
             self.world.spared_at = self.world.now if moved else None
+        if routed is not None and routed.baseline:
+            self.world.led_until = None
+        elif led:
+            moved = decision.status.baseline_since == self.world.now
+            self.world.led_until = self.world.now if moved else None
         self._check_promotion(primary)
 
     def _write(self, status: CanaryStatus) -> None:
@@ -604,6 +620,7 @@ class Journey(RuleBasedStateMachine):
             assert target.ready() or (target_serves and not primary_serves)
         self._check_widened(decision, target, primary_serves)
         self._check_shares(decision, primary_serves)
+        self._check_baseline(decision)
         # A first route under new names takes on what the former ones carry.
         routes = (routed, *self.world.left.values())
         carried = max((each.weight for each in routes if each is not None), default=0)
@@ -674,6 +691,18 @@ class Journey(RuleBasedStateMachine):
                     assert target.replicas >= replicas_for(primary.replicas, weight)
                 elif sizes and not action.traffic.match:
                     assert target.replicas >= part_of(primary.replicas, weight)
+
+    def _check_baseline(self, decision: Decision) -> None:
+        """A baseline is led to only in a run that is compared with it, and while it serves."""
+        before, after, found = self.status.weights, decision.status.weights, self.world.baseline
+        if not after.baseline or self.spec.suspend:
+            return
+        assert decision.status.phase in STEPPING - {Phase.WAITING}
+        assert self.spec.analysis.has_baseline
+        assert found is not None
+        assert found.serves
+        assert before.baseline or found.ready()
+        assert after.baseline <= after.canary
 
     def _check_begun(self, decision: Decision) -> None:
         """No run is begun that could not be judged, as long as there is something else to serve."""
@@ -894,6 +923,7 @@ class Journey(RuleBasedStateMachine):
             assert status.last_promoted_spec
             assert not world.left
             assert world.routed == Seen(weight=status.canary_weight)
+            assert world.baseline is None
             assert bool(status.canary_weight) == bool(world.target.replicas)
             if world.autoscaled and not world.target.replicas:
                 assert world.paused == 0

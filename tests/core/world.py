@@ -12,6 +12,7 @@ from canary.core.actions import (
     GiveBack,
     HoldFinalizer,
     LeaveBehind,
+    RemoveBaseline,
     RestoreRoutes,
     RouteFormer,
     RouteTraffic,
@@ -139,6 +140,20 @@ SPECS = (
     a_spec(analysis={"score": {"pass": 90, "marginal": 50}}),
     a_spec(
         analysis={
+            "stepWeights": [20, 60],
+            "stepWeightPromotion": 40,
+            "metrics": [
+                {
+                    "name": "request-success-rate",
+                    "judge": "sequential",
+                    "compareWith": "baseline",
+                    "onNoData": "hold",
+                }
+            ],
+        }
+    ),
+    a_spec(
+        analysis={
             "webhooks": [
                 {"name": kind, "type": kind, "deadline": "1h"}
                 for kind in ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion")
@@ -200,6 +215,8 @@ class World(SimulatedCluster):
     """The routes under other names, and what they do."""
     spared_at: datetime | None = None
     """When the canary lost its traffic as it was decided, and nothing else has written the route."""
+    led_until: datetime | None = None
+    """When the baseline lost its traffic as it was decided, and nothing else has written the route."""
     rests: bool = False
     """Whether the autoscalers take all pods of a side that has nothing to do."""
     drain: timedelta = DRAIN
@@ -262,11 +279,11 @@ class World(SimulatedCluster):
             self.left[self.names] = self.routed
         self.go_by(names)
         self.routed, self.drift = self.left.pop(names, None), None
-        self.spared_at = None
+        self.spared_at = self.led_until = None
 
     def change_route(self, routed: Seen | None) -> None:
         """Have somebody else write the route, or delete it."""
-        self.spared_at = None
+        self.spared_at = self.led_until = None
         self.changes += 1
         kind, name = ROUTE.split("/")
         version = str(self.changes)
@@ -291,9 +308,17 @@ class World(SimulatedCluster):
                 # A client stays on a side that has requests, and so has pods.
                 assert traffic.weight or not traffic.cookies.canary
                 assert traffic.weight < 100 or not traffic.cookies.primary
+                assert not traffic.baseline or self.baseline is not None
+                assert traffic.baseline <= 100 - traffic.weight - traffic.baseline
                 if not self.obstacle and ROUTE not in left:
                     super().carry_out(action)
                     self.restored, self.drift = False, None
+            case RemoveBaseline():
+                routes = (self.routed, *self.left.values())
+                assert not any(each and each.baseline for each in routes)
+                due = self.led_until and self.led_until + self.settling + self.drain
+                assert due is None or self.now >= due
+                super().carry_out(action)
             case RestoreRoutes() | RouteFormer() | GiveBack():
                 if not self.obstacle:
                     self._change_routes(action)

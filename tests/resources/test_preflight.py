@@ -249,3 +249,21 @@ def test_only_kinds_that_matter_to_the_router_are_looked_at() -> None:
     assert preflight.SERVICE_PROFILE in surveyed_kinds(("smi",))
     both = surveyed_kinds(("gatewayapi", "istio"))
     assert {preflight.SERVICE_PROFILE, preflight.DESTINATION_RULE} <= {*both}
+
+
+@pytest.mark.parametrize(
+    ("values", "risks"),
+    [
+        pytest.param(("shop", "shop-primary", "shop-baseline"), 0, id="of all three"),
+        pytest.param(("shop", "shop-primary"), 1, id="of both sides"),
+        pytest.param(("shop",), 2, id="of the target alone"),
+    ],
+)
+def test_a_policy_must_cover_the_pods_of_a_baseline_as_well(values, risks) -> None:
+    metric = {"name": "request-success-rate", "judge": "sequential", "compareWith": "baseline"}
+    canary = surrounded.a_canary({}, analysis={"stepWeight": 10, "metrics": [metric]})
+    policy = an_object(preflight.NETWORK_POLICY, {"podSelector": expressing("In", *values)})
+    found = survey(canary, ("istio",), TARGET, LABEL, {preflight.NETWORK_POLICY: (policy,)}).risks
+    assert len(found) == risks
+    if found:
+        assert "the pods of shop-baseline have app=shop-baseline" in found[-1].message

@@ -91,10 +91,13 @@ conditions = st.fixed_dictionaries(
 def traffics(draw: st.DrawFn) -> Traffic:
     """Give any traffic that a run may intend."""
     match = draw(st.lists(conditions.map(HttpMatch.model_validate), max_size=3))
+    weight, mirror = draw(percents), draw(st.just(0) | percents)
+    beside = weight and not mirror
     return Traffic(
-        weight=draw(percents),
+        weight=weight,
         match=tuple(match),
-        mirror=draw(st.just(0) | percents),
+        mirror=mirror,
+        baseline=draw(st.just(0) | st.integers(0, (100 - weight) // 2)) if beside else 0,
     )
 
 
@@ -112,7 +115,7 @@ def kept_traffics(draw: st.DrawFn) -> Traffic:
         return Traffic(match=match, cookies=Stickiness(expired=expired))
     primary = draw(st.booleans()) and traffic.weight < 100
     cookies = Stickiness(canary=a_cookie(), primary=a_cookie("old") if primary else None)
-    return replace(traffic, match=match, cookies=cookies)
+    return replace(traffic, match=match, cookies=cookies, baseline=0)
 
 
 def asking_for(canary: Canary, traffic: Traffic) -> Canary:
@@ -128,6 +131,9 @@ def asking_for(canary: Canary, traffic: Traffic) -> Canary:
         document["spec"]["analysis"] |= {"iterations": 1, "stepWeight": None}
     elif traffic.shared and document["spec"]["analysis"].pop("iterations", None):
         document["spec"]["analysis"] |= {"stepWeight": 10}
+    if traffic.baseline:
+        metric = {"name": "request-success-rate", "judge": "sequential", "compareWith": "baseline"}
+        document["spec"]["analysis"] |= {"metrics": [metric], "mirror": False}
     cookies = {"cookieName": "stick", "primaryCookieName": "old"}
     asked = cookies if traffic.cookies != Stickiness() else None
     document["spec"]["analysis"]["sessionAffinity"] = asked

@@ -5,10 +5,12 @@ from dataclasses import replace
 from canary.core.actions import (
     ClearCommands,
     EnsureAutoscaler,
+    EnsureBaseline,
     EnsureBudgets,
     EnsurePrimary,
     EnsureServices,
     PauseAutoscaler,
+    RemoveBaseline,
     RouteTraffic,
     ScalePrimary,
     ScaleTarget,
@@ -86,3 +88,18 @@ def test_without_a_target_there_is_nothing_to_scale_or_to_copy() -> None:
     assert not cluster.heal()
     facts = cluster.facts({})
     assert (facts.target, facts.revision, facts.autoscaler_minimum) == (None, None, None)
+
+
+def test_a_baseline_is_made_for_a_run_and_again_for_the_next_one() -> None:
+    cluster = a_cluster()
+    ensured = EnsureBaseline(revision="1-r0/1", replicas=2)
+    assert cluster.apply([ensured])
+    cluster.heal()
+    assert not cluster.apply([ensured])
+    assert cluster.baseline is not None
+    assert cluster.baseline.ready()
+    cluster.apply([EnsureBaseline(revision="1-r0/2", replicas=3)])
+    assert cluster.baseline is not None
+    assert (cluster.baseline.replicas, cluster.baseline.ready()) == (3, False)
+    assert cluster.apply([RemoveBaseline()])
+    assert cluster.baseline is None

@@ -158,6 +158,27 @@ def test_a_past_time_is_relived_with_the_verdicts_that_it_had() -> None:
         pytest.param({"stepWeight": None, "iterations": 2, "match": MATCH}, id="A/B testing"),
         pytest.param({"mirror": True}, id="mirroring"),
         pytest.param({"verifyTraffic": {}}, id="traffic that is verified"),
+        pytest.param(
+            {
+                "metrics": [
+                    {
+                        "name": "request-success-rate",
+                        "judge": "sequential",
+                        "compareWith": "baseline",
+                        "onNoData": "hold",
+                    },
+                    {
+                        "name": "errors",
+                        "query": "errors",
+                        "judge": "sign",
+                        "compareWith": "baseline",
+                        "onNoData": "hold",
+                        "shadow": True,
+                    },
+                ]
+            },
+            id="a baseline",
+        ),
         pytest.param({"sessionAffinity": {"cookieName": "c"}}, id="session affinity"),
         pytest.param(
             {"webhooks": [{"name": "gate", "type": "confirm-promotion", "deadline": "5m"}]},
@@ -264,7 +285,19 @@ def test_requests_are_those_that_the_route_sends(
 ) -> None:
     counters = drawn(routed, **traffic)
     had = counters.between(Arm.CANARY, T0, counters.to)
+    assert not counters.between(Arm.SECOND, T0, counters.to).requests
     assert had.requests == pytest.approx(on_canary, rel=0.05, abs=15)
     assert counters.hurt == pytest.approx(hurt, rel=0.1, abs=6)
     half = counters.between(Arm.CANARY, T0 - timedelta(1), T0 + timedelta(minutes=5, seconds=7))
     assert half.requests == pytest.approx(on_canary * 307 / 600, rel=0.1, abs=15)
+
+
+def test_a_baseline_answers_a_part_of_the_primarys_requests_and_fails_as_often() -> None:
+    counters = drawn(Seen(weight=20, baseline=20))
+    primary, baseline = (
+        counters.between(arm, T0, counters.to) for arm in (Arm.PRIMARY, Arm.SECOND)
+    )
+    assert (primary.requests, baseline.requests) == pytest.approx((36_000, 12_000), rel=0.05)
+    assert baseline.bad / baseline.requests == pytest.approx(
+        primary.bad / primary.requests, rel=0.5
+    )

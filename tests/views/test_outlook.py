@@ -206,3 +206,14 @@ def test_a_run_begins_with_leave_where_there_is_a_gate_before_it():
     seen = foreseen({"analysis/webhooks": [gate]})
     assert shown(seen)[0] == ("before it begins: start (a person, for 3d at most)",)
     assert timedelta(0) == seen.steps[0].earliest
+
+
+def test_a_baseline_is_told_of_with_what_it_takes():
+    metric = {"name": "errors", "judge": "sequential", "query": "x", "compareWith": "baseline"}
+    found = foreseen({"analysis/metrics": [metric]})
+    assert found.baseline == (
+        "podinfo-baseline runs the primary's revision beside the canary, with as many pods again and "
+        "as much traffic"
+    )
+    assert (found.baseline,) in shown(found)
+    assert foreseen({}).baseline == ""
