@@ -1,6 +1,7 @@
 """What is wanted under one set of names: the objects as they must be, beside those that are there.
 
 Which names a Canary has, those of earlier specs included, is known in `wanted.py`.
+Long because every kind of object that goes with a set of names is wanted here.
 """
 
 from collections.abc import Iterable, Mapping

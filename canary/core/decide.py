@@ -41,8 +41,9 @@ from canary.core.leave import Stop, stopped, unsuspended, withhold
 from canary.core.names import given_back_at, note_names
 from canary.core.notices import forgotten_alone, notice, with_threads
 from canary.core.outages import without_outages
+from canary.core.parts import back_due
 from canary.core.phases import IDLE, RUNNING
-from canary.core.placement import back_due, place
+from canary.core.placement import place
 from canary.core.pods import pods_matter_at
 from canary.core.preflight import note_survey, preflight_at
 from canary.core.promotion import bring_up, finalising, update

@@ -1,4 +1,7 @@
-"""What must be true of the cluster, as a function of spec, status and facts."""
+"""What must be true of the cluster, as a function of spec, status and facts.
+
+Long because every action that there is has its condition here.
+"""
 
 from collections.abc import Iterator
 

@@ -12,8 +12,9 @@ from canary.core.known_good import is_known_good
 from canary.core.leave import judgeable, withhold
 from canary.core.names import await_former_routes
 from canary.core.notices import forgotten_by
+from canary.core.parts import await_part, rolled_back
 from canary.core.phases import IDLE
-from canary.core.placement import await_part, returns_unknown, rolled_back
+from canary.core.placement import returns_unknown
 from canary.core.promotion import finalise
 from canary.core.propagation import await_primary, returning
 from canary.core.relief import relieve

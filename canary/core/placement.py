@@ -6,11 +6,18 @@ Rule 3: a rollback moves at once what the primary's ready pods can carry, and th
 them become ready. Whatever else goes to a side waits until that side is ready, and its proxies know it.
 """
 
-from datetime import datetime
-
-from canary.api.status import Outcome, Phase, Severity, Stage
+from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all, capacity
+from canary.core.parts import (
+    back_due,
+    came_late,
+    in_parts,
+    keeps_former,
+    pace,
+    route_lags,
+    weight_after,
+)
 from canary.core.phases import IDLE
 from canary.core.propagation import known, note_returning, returning
 from canary.core.relief import will_be_updated
@@ -87,99 +94,17 @@ def lead_back(situation: Situation, before: Situation) -> Situation:
     A canary beside a kept target keeps its pods until its traffic has left, which may take its time.
     One that was on its way back already gives back no more for that.
     """
-    if not _keeps_former(situation):
+    if not keeps_former(situation):
         return withdraw_from_replaced(situation)
     if back_due(before) is not None:
         return situation.carry(situation.status.canary_weight, step=0)
     return _withdraw_by(situation, situation.plan.restart)
 
 
-def back_due(situation: Situation) -> datetime | None:
-    """Tell when the next part of the traffic returns to the primary; None where all may at once.
-
-    It returns in parts after a rollback, and before the canary gets a newer revision.
-    """
-    moved = situation.status.step_started_at
-    if moved is None or not situation.status.canary_weight:
-        return None
-    parts = _in_parts(situation, _pace(situation))
-    return moved + situation.spec.analysis.interval if parts else None
-
-
-def await_part(situation: Situation, message: str) -> Situation | None:
-    """Wait for the next part of the traffic to return, and say when that is; None where none is due.
-
-    A part that its route has not given yet is waited for without an end, so that a decision after
-    an outage knows that it came late.
-    """
-    due = back_due(situation)
-    if due is None:
-        return None
-    if due > situation.now:
-        waiting = situation.wait(why.TRAFFIC_RETURNING, message).at(Stage.RETURNING, until=due)
-        return waiting.say(why.TRAFFIC_RETURNING, message, until=due)
-    if not _route_lags(situation):
-        return None
-    share = situation.share(FULL - situation.status.canary_weight)
-    late = f"waiting for the route to send {share} to {situation.spec.primary_name}"
-    return situation.wait(why.TRAFFIC_RETURNING, situation.obstructed(situation.untaken(late)))
-
-
-def _route_lags(situation: Situation) -> bool:
-    """Tell whether the route still gives the canary what has returned to the primary since."""
-    routed = situation.facts.routed
-    return routed is not None and routed.weight > situation.status.canary_weight
-
-
-def _came_late(situation: Situation) -> bool:
-    """Tell whether the route gave the last part later than its time."""
-    stage = situation.status.stage
-    return stage is not None and stage.name is Stage.RETURNING and stage.until is None
-
-
-def _pace(situation: Situation) -> int:
-    if rolled_back(situation):
-        return situation.plan.retreat
-    if not _keeps_former(situation) or situation.status.phase not in STEPPING:
-        return FULL
-    return FULL if situation.begun else situation.plan.restart
-
-
-def _keeps_former(situation: Situation) -> bool:
-    """Tell whether the canary beside a kept target still has the pods of another revision."""
-    target = situation.facts.target
-    return situation.facts.kept and target is not None and target.serves and not target.observed
-
-
-def rolled_back(situation: Situation) -> bool:
-    """Tell whether the canary runs what was rolled back, and has traffic for want of another side."""
-    status = situation.status
-    ended = status.history[0].outcome if status.history else ""
-    return status.phase is Phase.FAILED and ended == Outcome.ROLLED_BACK
-
-
-def _withdraw_by(situation: Situation, pace: int) -> Situation:
+def _withdraw_by(situation: Situation, part: int) -> Situation:
     left = _left(situation, replaced=False)
-    part = _after(situation, pace) if _in_parts(situation, pace) else 0
-    return situation.carry(max(left, part), step=0)
-
-
-def _in_parts(situation: Situation, pace: int) -> bool:
-    """Tell whether traffic returns in parts: both sides serve, and no pod fails.
-
-    Which requests match a step of its own is known to its run alone: they return at once.
-    """
-    forgotten = situation.status.weights.matched and not situation.spec.analysis.match
-    if pace == FULL or forgotten:
-        return False
-    target = situation.facts.target
-    sound = target is not None and target.serves and target.trouble is None
-    splits = situation.facts.splits and situation.primary_serves
-    return sound and splits
-
-
-def _after(situation: Situation, pace: int) -> int:
-    return max(situation.status.canary_weight - pace, 0)
+    kept = weight_after(situation, part) if in_parts(situation, part) else 0
+    return situation.carry(max(left, kept), step=0)
 
 
 def withdraw_from_replaced(situation: Situation) -> Situation:
@@ -253,11 +178,11 @@ def _restored_primary(situation: Situation) -> Situation:
         return situation
     due = back_due(situation)
     if due is not None:
-        if situation.now < due or _route_lags(situation):
+        if situation.now < due or route_lags(situation):
             return situation
         # A part that came late is given its time before the next one.
-        came_late = _came_late(situation)
-        return situation.but(step_started_at=situation.now) if came_late else _go_back(situation)
+        late = came_late(situation)
+        return situation.but(step_started_at=situation.now) if late else _go_back(situation)
     if can_carry_all(situation):
         message = f"The primary is ready again and serves {_given_back(situation)}"
         first = _is_first_loss(situation)
@@ -270,7 +195,7 @@ def _restored_primary(situation: Situation) -> Situation:
 
 
 def _go_back(situation: Situation) -> Situation:
-    left = max(_excess(situation), _after(situation, _pace(situation)))
+    left = max(_excess(situation), weight_after(situation, pace(situation)))
     if left == situation.status.canary_weight:
         return situation
     why_so = "after the rollback"

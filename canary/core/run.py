@@ -22,7 +22,8 @@ from canary.core.hooks import GATES
 from canary.core.known_good import is_known_good
 from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, thawed, withhold
 from canary.core.look import look, look_at_unready
-from canary.core.placement import await_part, lead_back
+from canary.core.parts import await_part
+from canary.core.placement import lead_back
 from canary.core.propagation import learning
 from canary.core.recorded import run_folder
 from canary.core.revision import changes, current_revision, no_revision, pin, pipeline_span
