@@ -1,8 +1,8 @@
-"""The status of a DeliveryPolicy: which runs it has granted a place, and how many wait in line."""
+"""The status of a DeliveryPolicy: whether runs may start, which have a place, and how many wait."""
 
 from pydantic import Field
 
-from canary.api.status import Sentence, StatusModel, Word, read_leniently
+from canary.api.status import Moment, Sentence, StatusModel, Word, read_leniently
 
 MOST_GRANTS = 500
 """So many grants a status holds: a policy's limit, and the members of groups beside it."""
@@ -17,11 +17,21 @@ class Grant(StatusModel):
 
 
 class DeliveryPolicyStatus(StatusModel):
-    """What the controller has granted by a policy."""
+    """What the controller says of a policy, and has granted by it."""
 
+    open: bool = Field(
+        default=True, description="Whether its stop and its windows let runs start now."
+    )
+    reason: Sentence = Field(default="", description="Why they do not: the stop, or the window.")
+    next_change: Moment | None = Field(
+        default=None,
+        description="When its windows change that next; left out during a stop, and where they do "
+        "not within 400 days.",
+    )
     running: tuple[Grant, ...] = Field(
         default=(), description="The runs that have a place, from when they may start to their end."
     )
+    granted: int = Field(default=0, ge=0, description="How many runs have a place.")
     queued: int = Field(default=0, ge=0, description="Runs that wait in line for a place.")
 
     def grants(self, uid: str, run: int) -> bool:

@@ -198,7 +198,13 @@ class Controller:
         )
         self._reconciler = self._make_reconciler(cluster, reader, providers, hooks)
         writer = Writer(cluster=cluster, caches=self._tracker.caches)
-        self._granter = Granter(tracker=self._tracker, writer=writer, acts=self.acts)
+        self._granter = Granter(
+            tracker=self._tracker,
+            writer=writer,
+            acts=self.acts,
+            clock=_now,
+            wake_in=self._queue.wake_in,
+        )
         self._stack.push_async_callback(self._reconciler.close)
         await self._serve()
         self._tracker.start()
@@ -342,7 +348,7 @@ class Controller:
         spread = len(gained) / STARTS_PER_SECOND
         for key in gained:
             self._queue.wake_in(key, random.uniform(0, spread))  # noqa: S311 - not a secret
-        for policy in self._tracker.policies.limiting():
+        for policy in self._tracker.policies.telling():
             self._queue.wake(policy)
 
     # -------------------------------------------------------------------------------------- wiring

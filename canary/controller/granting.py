@@ -1,12 +1,14 @@
-"""Granting: the places of a DeliveryPolicy with a limit, written into its status.
+"""Granting: the status of a DeliveryPolicy, with the places of one that has a limit.
 
-One replica grants for a policy, as one acts on a Canary; every replica knows who waits in its line.
-What is granted is decided in `core/grants.py`.
+One replica writes it, as one acts on a Canary; every replica knows who waits in the policy's line.
+What is granted is decided in `core/grants.py`, and whether runs may start in `core/opening.py`. It is
+looked at when something changes, and when a window does: in between it costs nothing.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from canary.api.kinds import ObjectKey
 from canary.api.policy_status import Grant
@@ -15,7 +17,8 @@ from canary.controller.canaries import CanaryRecord
 from canary.controller.policies import DELIVERY_POLICY, PolicyKey, PolicyLine, PolicyRecord
 from canary.controller.tracker import Tracker
 from canary.controller.writer import Writer
-from canary.core.grants import Claim, Line, decide_grants, doubtful
+from canary.core.grants import Claim, Line, doubtful
+from canary.core.opening import Opening, decide_policy
 from canary.core.peers import CanaryName
 from canary.errors import ClusterError, Conflict
 
@@ -25,39 +28,52 @@ log = logging.getLogger(__name__)
 class Granter:
     """Gives the runs of Canaries their places, one policy at a time."""
 
-    def __init__(self, *, tracker: Tracker, writer: Writer, acts: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        *,
+        tracker: Tracker,
+        writer: Writer,
+        acts: Callable[[], bool],
+        clock: Callable[[], datetime],
+        wake_in: Callable[[PolicyKey, float | None], None],
+    ) -> None:
         self._tracker = tracker
         self._writer = writer
         self._acts = acts
+        self._clock = clock
+        self._wake_in = wake_in
 
     async def reconcile(self, key: PolicyKey) -> None:
-        """Bring the grants of a policy up to date, and let those know that wait.
+        """Bring the status of a policy up to date, and let those know that wait.
 
         Raises:
             ClusterError: they could not be written; the queue tries again later.
         """
         policy = self._tracker.policies.find(key)
-        if policy is None or not policy.limits:
+        if policy is None or not policy.tells:
             self._tracker.policies.dissolve(key)
+            self._wake_in(key, None)
             return
         if not self._tracker.knows_canaries():
             return
         if not self._acts():
-            self._line_up(policy, self._decide(policy))
+            self._line_up(policy, self._decide(policy)[0])
+            self._wake_in(key, None)
             return
         try:
-            await self._grant(policy)
+            looks_at = (await self._grant(policy)).look_at
         except (Conflict, NotLeader):
             # Something has moved: its event is on the way.
             raise
         except ClusterError as error:
-            self._line_up(policy, self._decide(policy), stuck=str(error))
+            self._line_up(policy, self._decide(policy)[0], stuck=str(error))
             raise
+        self._wake_in(key, (looks_at - self._clock()).total_seconds() if looks_at else None)
 
-    async def _grant(self, policy: PolicyRecord) -> None:
+    async def _grant(self, policy: PolicyRecord) -> Opening:
         for each in doubtful(policy.status, self._claims(policy)):
             await self._tracker.look_again(_place(each))
-        line = self._decide(policy)
+        line, opening = self._decide(policy)
         if line.status != policy.status:
             key = ObjectKey(kind=DELIVERY_POLICY, namespace=policy.namespace, name=policy.name)
             status = line.status.model_dump(mode="json", by_alias=True)
@@ -70,16 +86,18 @@ class Granter:
             written = self._tracker.policies.find(policy.key)
             self._tracker.wake_granted(policy, written or policy)
             log.info(
-                "%s: %d runs have a place, %d wait",
+                "%s: %s, %d runs have a place, %d wait",
                 policy.key,
-                len(line.status.running),
+                "open" if opening.open else "closed",
+                line.status.granted,
                 line.status.queued,
             )
         self._line_up(policy, line)
+        return opening
 
-    def _decide(self, policy: PolicyRecord) -> Line:
+    def _decide(self, policy: PolicyRecord) -> tuple[Line, Opening]:
         claims = self._claims(policy).values()
-        return decide_grants(policy.full_name, policy.spec.max_concurrent, policy.status, claims)
+        return decide_policy(policy.binding, claims, self._clock())
 
     def _line_up(self, policy: PolicyRecord, line: Line, *, stuck: str = "") -> None:
         # Those who would have been granted a place that could not be written wait as well.

@@ -77,8 +77,14 @@ class PolicyRecord:
     @property
     def limits(self) -> bool:
         """Whether it limits how many run at once, or did so and has grants left."""
-        limited = self.spec.max_concurrent is not None
-        return not self.invalid and (limited or self.status != DeliveryPolicyStatus())
+        granted = self.status.running or self.status.granted or self.status.queued
+        return not self.invalid and (self.spec.max_concurrent is not None or bool(granted))
+
+    @property
+    def tells(self) -> bool:
+        """Whether its status has, or had, more to say than that runs may start."""
+        closes = self.spec.stop is not None or bool(self.spec.windows)
+        return not self.invalid and (closes or self.limits or self.status != DeliveryPolicyStatus())
 
     def with_status_of(self, other: "PolicyRecord") -> "PolicyRecord":
         """Copy with another version's status."""
@@ -201,6 +207,12 @@ class Policies:
             for policies in self._known().values()
             for policy in policies
             if policy.limits and (namespace == ALL or self.reaches(policy, namespace))
+        ]
+
+    def telling(self) -> list[PolicyKey]:
+        """Name the policies whose status is kept up to date."""
+        return [
+            policy.key for policies in self._known().values() for policy in policies if policy.tells
         ]
 
     def line_up(self, key: PolicyKey, line: PolicyLine) -> set[str]:

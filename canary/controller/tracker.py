@@ -390,7 +390,7 @@ class Tracker:
         """Wake the Canaries that a policy may bind, or bound before; at rest nothing is withheld."""
         self.policies.changed()
         policies = [each for each in (before, after) if isinstance(each, PolicyRecord)]
-        self._wake_all({each.key for each in policies if each.limits})
+        self._wake_all({each.key for each in policies if each.tells})
         if len(policies) > 1 and policies[0].with_status_of(policies[1]) == policies[1]:
             self._wake_granted(*policies)
             return
@@ -441,6 +441,6 @@ class Tracker:
         if kind == DELIVERY_POLICY or (self._budgeted and kind == metric_template_kind(GROUP)):
             self._wake_all(self.canaries())
         if kind in {DELIVERY_POLICY, *self._canary_kinds()}:
-            self._wake_all(self.policies.limiting())
+            self._wake_all(self.policies.telling())
         for key in self.following.concerned(kind):
             self._wake(key)

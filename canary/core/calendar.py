@@ -15,8 +15,10 @@ from canary.api.deliverypolicy import Day, PolicyWindow, WindowKind
 
 _DAYS = tuple(Day)
 _DAY = timedelta(days=1)
-_HORIZONS = (timedelta(days=2), timedelta(days=16), timedelta(days=400))
-"""How far is looked for an opening: most are near."""
+HORIZON = timedelta(days=400)
+"""How far is looked for an opening, or for a closing."""
+_HORIZONS = (timedelta(days=2), timedelta(days=16), HORIZON)
+"""Most are near."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,15 @@ def opens_at(windows: Iterable[PolicyWindow], zone: tzinfo, now: datetime) -> da
     return None
 
 
+def closes_at(windows: Iterable[PolicyWindow], zone: tzinfo, now: datetime) -> datetime | None:
+    """Tell when windows that are open now close; None where they do not within 400 days."""
+    windows = tuple(windows)
+    for horizon in _HORIZONS:
+        if closed := spans(windows, zone, now, now + horizon):
+            return closed[0].start
+    return None
+
+
 def denying(windows: Iterable[PolicyWindow], zone: tzinfo, now: datetime) -> PolicyWindow | None:
     """Find the window that denies a moment; None where it is closed because none allows it."""
     return next(
@@ -79,6 +90,12 @@ def denying(windows: Iterable[PolicyWindow], zone: tzinfo, now: datetime) -> Pol
         ),
         None,
     )
+
+
+def frost(windows: Iterable[PolicyWindow], zone: tzinfo, now: datetime) -> str:
+    """Say of a moment that is closed by which windows it is."""
+    denies = denying(windows, zone, now)
+    return f"frozen in window {denies.name}" if denies else "frozen outside of every window"
 
 
 def _occurrences(

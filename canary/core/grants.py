@@ -129,7 +129,7 @@ def decide_grants(
             waiting.append(each)
     held = {each.uid for each in kept}
     return Line(
-        status=DeliveryPolicyStatus(running=tuple(kept), queued=len(waiting)),
+        status=DeliveryPolicyStatus(running=tuple(kept), granted=len(kept), queued=len(waiting)),
         waiting=tuple(waiting),
         under_way=tuple(
             sorted(str(each.canary) for each in bound if each.uid in held or each.started)

@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from canary.api.deliverypolicy import Covered, PolicyWindow
 from canary.core import waits as why
-from canary.core.calendar import denying, gaps, opens_at, spans
+from canary.core.calendar import frost, gaps, opens_at, spans
 from canary.core.facts import BindingPolicy
 from canary.core.situation import Situation
 from canary.core.wishes import Granted, Wish, Withheld
@@ -52,10 +52,8 @@ def _closed(windows: list[PolicyWindow], policy: BindingPolicy, now: datetime) -
     opens = opens_at(windows, policy.zone, now)
     if opens == now:
         return None
-    denies = denying(windows, policy.zone, now)
-    which = f"window {denies.name}" if denies else "every window"
-    what = f"in {which}" if denies else f"outside of {which}"
-    return _frozen(policy, f"frozen {what} of DeliveryPolicy {policy.name}", opens)
+    frozen = frost(windows, policy.zone, now)
+    return _frozen(policy, f"{frozen} of DeliveryPolicy {policy.name}", opens)
 
 
 def _late(situation: Situation, policy: BindingPolicy) -> Iterator[Withheld]:

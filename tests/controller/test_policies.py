@@ -11,14 +11,21 @@ from canary.api.kinds import Manifest
 from canary.api.meta import API_VERSION
 from canary.api.schema import crds
 from canary.cluster.cache import CacheSet
+from canary.controller.granting import Granter
 from canary.controller.policies import (
     DELIVERY_POLICY,
     Policies,
+    PolicyKey,
     policy_problems,
     policy_record,
 )
+from canary.controller.reading import CanaryReader
+from canary.controller.tracker import Tracker
+from canary.controller.writer import Writer
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
+from canary.resources.revision import HASHING
+from canary.settings import Settings
 from tests.controller.faults import answer, proxied
 from tests.controller.running import CANARY, DEMO, World, until
 from tests.controller.test_relations import BY_HAND, approve, created, until_waiting
@@ -43,6 +50,20 @@ async def set_stop(world: World, stop: Any, **place: str) -> None:
     policy = a_policy(**place, stop=stop)
     where = policy["metadata"]["namespace"], policy["metadata"]["name"]
     await world.api.merge_patch(DELIVERY_POLICY, *where, {"spec": {"stop": stop}})
+
+
+async def until_said(world: World, name: str, **fields: Any) -> Manifest:
+    """Wait until the status of a policy says something of whether runs may start; give it."""
+    status: Manifest = {}
+
+    async def said() -> bool:
+        nonlocal status
+        policy = await world.api.read(DELIVERY_POLICY, HOME, name)
+        status = policy.get("status") or {}
+        return all(status.get(each) == value for each, value in fields.items())
+
+    await until(said, f"{name} says {fields}")
+    return status
 
 
 async def test_one_write_stops_a_run_under_way_keeps_others_from_starting_and_ends_with_another(
@@ -96,11 +117,15 @@ async def test_a_canary_at_rest_costs_no_request_while_policies_change(world: Wo
         await until(lambda: world.events("Initialized"), "it is told")
         mark = world.mark
         await world.api.create(a_policy(), DELIVERY_POLICY)
+        await world.api.create(a_policy(name="quiet", maxConcurrent=9), DELIVERY_POLICY)
         for reason in ("one", "two", "three"):
             await set_stop(world, {"reason": reason})
         # The other one has seen all of it by then.
         await until_waiting(world, "cart", "Stopped", said="three")
-        assert not [each for each in world.requests(mark) if each.name.startswith("shop")]
+        await until_said(world, "stop", open=False, reason="stopped: three")
+        assert not [
+            each for each in world.requests(mark) if each.name.startswith(("shop", "quiet"))
+        ]
 
 
 async def test_a_policy_of_another_namespace_than_the_controllers_binds_its_own(world: World):
@@ -215,10 +240,70 @@ async def test_a_window_freezes_what_begins_until_it_is_taken_away(world: World)
         await world.release("shop")
         said = f"frozen in window freeze of DeliveryPolicy {HOME}/office"
         await until_waiting(world, "shop", "Frozen", said=said)
-        assert (await world.status("shop"))["waitingFor"]["until"]
+        until_then = (await world.status("shop"))["waitingFor"]["until"]
+        frozen = {"reason": "frozen in window freeze", "nextChange": until_then}
+        await until_said(world, "office", open=False, **frozen)
         change = {"spec": {"windows": None}}
         await world.api.merge_patch(DELIVERY_POLICY, HOME, "office", change)
         await world.until_phase("Succeeded", name="shop")
+        await until_said(world, "office", open=True, reason="", nextChange=None)
+        written = [each for each in world.requests() if each.resource == "deliverypolicies"]
+        assert [each.verb for each in written if each.verb not in {"list", "watch"}] == [
+            "patch",
+            "patch",
+        ]
+
+
+async def test_a_status_is_written_when_a_window_changes_and_looked_at_then_and_not_before(
+    world: World,
+):
+    now = datetime(2026, 1, 8, 7, tzinfo=UTC)
+    office = {"name": "office", "kind": "Allow", "from": "08:00", "to": "16:00"}
+    policy = a_policy(name="office", timeZone="Etc/UTC", windows=[office])
+    await world.api.create(policy, DELIVERY_POLICY)
+    key, settings = PolicyKey(HOME, "office"), Settings()
+    tracker = Tracker(
+        world.api,
+        reader=CanaryReader.under(settings),
+        groups=settings.api_groups,
+        namespaces=(),
+        configs=frozenset(),
+        hashing=HASHING,
+        selector_labels=settings.selector_labels,
+        wake=lambda _: None,
+        home=HOME,
+    )
+    acts, alarms = False, dict[PolicyKey, float | None]()
+    granter = Granter(
+        tracker=tracker,
+        writer=Writer(cluster=world.api, caches=tracker.caches),
+        acts=lambda: acts,
+        clock=lambda: now,
+        wake_in=alarms.__setitem__,
+    )
+
+    async def writes() -> int:
+        mark = world.mark
+        await granter.reconcile(key)
+        return sum(each.verb not in {"list", "watch"} for each in world.server.audit[mark:])
+
+    tracker.start()
+    try:
+        await until(lambda: tracker.policies.telling() == [key] and tracker.knows_canaries())
+        assert (await writes(), alarms) == (0, {key: None}), "another replica writes it"
+        acts = True
+        assert (await writes(), alarms) == (1, {key: 3600.0})
+        await until_said(world, "office", open=False, nextChange="2026-01-08T08:00:00.000000Z")
+        now += timedelta(minutes=59)
+        assert (await writes(), alarms) == (0, {key: 60.0})
+        now += timedelta(minutes=1)
+        assert (await writes(), alarms) == (1, {key: 8 * 3600.0})
+        await until_said(world, "office", open=True, nextChange="2026-01-08T16:00:00.000000Z")
+        await world.api.delete(DELIVERY_POLICY, HOME, "office")
+        await until(lambda: tracker.policies.find(key) is None, "it is gone")
+        assert (await writes(), alarms) == (0, {key: None})
+    finally:
+        await tracker.caches.close()
 
 
 def test_a_time_zone_that_is_not_known_is_a_problem_of_the_policy():
