@@ -1,8 +1,8 @@
 """Openings: whether a DeliveryPolicy lets runs start now, why not, and when that changes next.
 
-It is what the policy says by itself, at any moment and to whoever reads it: by its stop and by its
-windows that cover a start. What hangs on the run is said in the status of its Canary: its budget, its
-place in line, the time that it needs before a window closes, and its turn after an opening.
+It is what the policy says of every Canary alike: by its stop, and by its windows that cover a start.
+What hangs on the run is said in the status of its Canary: its budget, its place in line, the time that
+it needs before a window closes, and its turn after an opening.
 """
 
 from collections.abc import Iterable
