@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from canary.api.policy_status import DeliveryPolicyStatus, read_policy_status
 from canary.controller.policies import DELIVERY_POLICY
 from canary.demo.manifests import APP
 from tests.controller.running import CANARY
@@ -303,7 +304,7 @@ async def test_a_limit_on_runs_at_once_holds_while_replicas_grant_die_and_come(w
 
         async def all_given_back() -> bool:
             found = await world.api.read(DELIVERY_POLICY, world.namespace, "limit")
-            return found["status"] == {"running": [], "queued": 0}
+            return read_policy_status(found["status"]) == DeliveryPolicyStatus()
 
         await eventually(all_given_back, "no place is left")
         grants = [each for _, each in replicas.writes() if each.resource == "deliverypolicies"]
