@@ -113,7 +113,7 @@ class Granter:
     def _claims(self, policy: PolicyRecord) -> Mapping[str, Claim]:
         """Give the claims of the Canaries that a policy binds, and of those with a grant, by UID."""
         if not policy.limits:
-            # Nobody is in its line, and many are under way.
+            # No run is in its line, and many are under way.
             return {}
         found = {
             known.uid: known.claim
