@@ -215,8 +215,8 @@ class Analysis(ApiModel):
         description="Percent by which traffic returns to the primary at each interval after a run "
         "is rolled back on a verdict; 0 at once. An abort and pods that fail return it at once.",
     )
-    step_weight_restart: Percent = Field(
-        default=0,
+    step_weight_restart: Percent | None = Field(
+        default=None,
         description="Percent by which traffic returns to the primary at each interval when a newer "
         "revision takes the place of one that has traffic; 0 at once. With keepTarget only: the pods "
         "of any other target are replaced by the newer revision meanwhile.",
