@@ -264,7 +264,9 @@ def _scale(situation: Situation) -> Iterator[Action]:
         if meant and short and status.phase in IDLE:
             # It serves for want of the primary, with the pods that a step had.
             yield ScaleTarget(replicas=size_for(situation, status.canary_weight))
-        if meant or facts.refusal or not situation.drained:
+        # Under new names clients may be with the target until the first route is known.
+        unmade = facts.routed is None and bool(status.former_names)
+        if meant or unmade or facts.refusal or not situation.drained:
             return
         if not situation.primary_serves:
             # The target may have been given pods meanwhile so that they serve.

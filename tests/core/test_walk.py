@@ -997,3 +997,17 @@ TestJourney.settings = settings(
     print_blob=True,
     report_multiple_bugs=False,
 )
+
+
+def test_a_target_that_is_renamed_with_its_service_keeps_its_pods_until_the_route_is_known():
+    journey = Journey()
+    journey.it_is_created(
+        spec=SPECS[0], ready=True, recreate=False, names=NAMES[0], forgotten=False
+    )
+    journey.the_spec_names_another_target(name="other", really=True, there=True)
+    journey.routes_are_taken_late_or_at_once(pending=True)
+    renamed = next(each for each in NAMES if each[:2] == ("shop", NAMES[0][1]))
+    journey.names_change(names=renamed, really=True)
+    journey.it_settles()
+    assert journey.world.target is not None
+    assert journey.world.target.replicas == 2
