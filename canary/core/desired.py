@@ -264,8 +264,8 @@ def _scale(situation: Situation) -> Iterator[Action]:
         if meant and short and status.phase in IDLE:
             # It serves for want of the primary, with the pods that a step had.
             yield ScaleTarget(replicas=size_for(situation, status.canary_weight))
-        # Under new names clients may be with the target until the first route is known.
-        unmade = facts.routed is None and bool(status.former_names)
+        # Clients may be with the target until the first route under new names is known.
+        unmade = facts.routed is None and bool(status.former_names) and not facts.taken
         if meant or unmade or facts.refusal or not situation.drained:
             return
         if not situation.primary_serves:
