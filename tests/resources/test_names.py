@@ -3,7 +3,7 @@
 import pytest
 
 from canary.api.kinds import Manifest
-from canary.resources.names import shared_selector
+from canary.resources.names import shared_label_lacking, shared_selector
 from tests.resources.builders import a_deployment
 
 LABEL = "tidegate.dev/service"
@@ -49,3 +49,13 @@ def test_a_pod_template_without_labels_has_none() -> None:
     bare = a_deployment(template={"metadata": None})
     problem = shared_selector("podinfo", bare, None)
     assert str(problem).startswith(f"{FIELD}: not set")
+
+
+@pytest.mark.parametrize(
+    ("value", "lacking"),
+    [("podinfo", ""), ("other", f"{LABEL}: podinfo"), (None, f"{LABEL}: podinfo")],
+)
+def test_what_a_workload_lacks_is_the_label_with_the_name_of_the_service(
+    value: str | None, lacking: str
+) -> None:
+    assert shared_label_lacking("podinfo", labelled(value)) == lacking
