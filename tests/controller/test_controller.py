@@ -253,7 +253,10 @@ class TestStart:
                 await world.release()
                 await world.until_phase("Succeeded")
                 page = (await ask(controller.port, "/metrics")).text
-                assert 'tidegate_canary_check_value{metric="errors",name="podinfo"' in page
+                assert (
+                    'tidegate_canary_phase{namespace="demo",name="podinfo",phase="Succeeded"}'
+                    in page
+                )
                 assert 'tidegate_query_duration_seconds_count{provider="prometheus"} 2.0' in page
                 await world.api.delete(CANARY, DEMO, "podinfo")
 
