@@ -9,22 +9,18 @@ run code, and the API server judges by that token who may have it run, and where
 A Job has a name made of its key: what is there already is not started again.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote
 
-import orjson
 import yaml
 
 from analysis.errors import FailureKind, QueryError
 from analysis.model import Outcome, QueryFailure, Sample
-from analysis.providers.kubeapi import found_by, named_by, status_words
-from analysis.providers.resumable import ResumableStore
-from analysis.providers.store import Request
+from analysis.providers.kubeapi import named_by, status_words
+from analysis.providers.named_objects import NamedObjects
 from analysis.resuming import Working
 
-_JSON = {"Content-Type": "application/json"}
-_EXISTS = 409
 #: How long a Job that was not deleted stays when it is over.
 _KEPT_SECONDS = 3600
 #: A longer manifest, or one with more brackets, may take a parser long.
@@ -33,9 +29,12 @@ _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MANAGED_BY = {"app.kubernetes.io/managed-by": "tidegate"}
 
 
-class JobProvider(ResumableStore):
+class JobProvider(NamedObjects):
     """Create a Job, and see how it ends."""
 
+    api: ClassVar[str] = "batch/v1"
+    plural: ClassVar[str] = "jobs"
+    deletion: ClassVar[Mapping[str, Any] | None] = {"propagationPolicy": "Background"}
     asks_cluster: ClassVar[bool] = True
     asks_as_controller: ClassVar[bool] = False
     secret_keys: ClassVar[tuple[str, ...]] = ("token",)
@@ -49,36 +48,15 @@ class JobProvider(ResumableStore):
         namespace = _namespace(job := _manifest(query))
         name, handle = named_by(namespace, key)
         made = _made(job, namespace, name, int(self.deadline.total_seconds()))
-        answer = await self._connection.fetch(
-            f"{self._address}{_path(namespace)}", content=orjson.dumps(made), headers=_JSON
-        )
-        if answer.status not in {200, 201, _EXISTS}:
-            raise self.refused(answer)
-        if answer.status != _EXISTS:
-            self.understand(answer, lambda created: created["metadata"]["name"])
+        await self.create(made)
         return handle
-
-    async def poll(self, handle: str, at: datetime) -> Outcome | Working:
-        """Read how far a Job is."""
-        answer = await self.send(Request(path=_object(handle)))
-        return self.understand(answer, lambda found: self._said(found, at))
-
-    async def cancel(self, handle: str) -> None:
-        """Delete a Job with its pods."""
-        answer = await self._connection.fetch(
-            f"{self._address}{_object(handle)}",
-            method="DELETE",
-            content=orjson.dumps({"propagationPolicy": "Background"}),
-            headers=_JSON,
-        )
-        if answer.status not in {200, 202, 404}:
-            raise self.refused(answer)
 
     def words(self, payload: Any) -> str:
         """Find what a Status says."""
         return status_words(payload)
 
-    def _said(self, found: Any, at: datetime) -> Outcome | Working:
+    def said(self, found: Any, at: datetime) -> Outcome | Working:
+        """Read how a Job has ended, or that it has not."""
         status = found["status"]
         ended = {
             each["type"]: each
@@ -150,12 +128,3 @@ def _made(job: dict[str, Any], namespace: str, name: str, seconds: int) -> dict[
             "template": {**template, "spec": {"restartPolicy": "Never", **template["spec"]}},
         },
     }
-
-
-def _path(namespace: str) -> str:
-    return f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
-
-
-def _object(handle: str) -> str:
-    namespace, name = found_by(handle)
-    return f"{_path(namespace)}/{name}"

@@ -12,15 +12,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
-
-import orjson
 
 from analysis.durations import format_duration
 from analysis.errors import ProviderUnavailable, QueryError
 from analysis.model import Outcome, Sample
-from analysis.providers.kubeapi import KubernetesApiProvider, found_by, named_by
+from analysis.providers.kubeapi import KubernetesApiProvider, named_by
+from analysis.providers.named_objects import NamedObjects
 from analysis.providers.resumable import ResumableStore
 from analysis.providers.series import Point, number
 from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider
@@ -31,8 +30,6 @@ _API = "metrics.keptn.sh/v1"
 _ANALYSIS = "analysis"
 _NAME = re.compile("[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _RECENT = re.compile("([0-9]+(ns|us|µs|ms|s|m|h))+")
-_JSON = {"Content-Type": "application/json"}
-_EXISTS = 409
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +43,11 @@ class _Analysis:
     arguments: Mapping[str, str]
 
 
-class KeptnProvider(ResumableStore, KubernetesApiProvider):
+class KeptnProvider(NamedObjects, KubernetesApiProvider):
     """Read a KeptnMetric from the API server, or have Keptn analyse."""
 
+    api: ClassVar[str] = _API
+    plural: ClassVar[str] = "analyses"
     options = (*OPTIONS, "deadline")
 
     @classmethod
@@ -103,27 +102,11 @@ class KeptnProvider(ResumableStore, KubernetesApiProvider):
                 "args": dict(asked.arguments),
             },
         }
-        answer = await self._connection.fetch(
-            f"{self._address}{_path(asked.namespace)}", content=orjson.dumps(made), headers=_JSON
-        )
-        if answer.status not in {200, 201, _EXISTS}:
-            raise self.refused(answer)
-        if answer.status != _EXISTS:
-            self.understand(answer, lambda created: created["metadata"]["name"])
+        await self.create(made)
         return handle
 
-    async def poll(self, handle: str, at: datetime) -> Outcome | Working:
-        """Read how far an Analysis is."""
-        answer = await self.send(Request(path=_object(handle)))
-        return self.understand(answer, lambda found: self._said(found, at))
-
-    async def cancel(self, handle: str) -> None:
-        """Delete an Analysis."""
-        answer = await self._connection.fetch(f"{self._address}{_object(handle)}", method="DELETE")
-        if answer.status not in {200, 202, 404}:
-            raise self.refused(answer)
-
-    def _said(self, found: Any, at: datetime) -> Outcome | Working:
+    def said(self, found: Any, at: datetime) -> Outcome | Working:
+        """Read what an Analysis came to, or how far it is."""
         status = found.get("status") or {}
         if status.get("state") != "Completed":
             return Working(state=self.shown(status.get("state") or "Pending"))
@@ -159,12 +142,3 @@ def _analysis(query: str) -> _Analysis:
         recent=recent,
         arguments={key: value for key, _, value in arguments},
     )
-
-
-def _path(namespace: str) -> str:
-    return f"/apis/{_API}/namespaces/{quote(namespace, safe='')}/analyses"
-
-
-def _object(handle: str) -> str:
-    namespace, name = found_by(handle)
-    return f"{_path(namespace)}/{name}"

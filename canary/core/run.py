@@ -178,7 +178,7 @@ def _come_up(situation: Situation) -> Situation:
 
 
 def _lead_back(situation: Situation) -> Situation | None:
-    """Wait for the next part of the traffic to return to the primary; None where none is to come.
+    """Wait for the next part of the traffic to return to the primary; None where all of it has.
 
     The canary's time to come up has not begun.
     """

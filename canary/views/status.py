@@ -74,7 +74,7 @@ def _position(name: str, status: CanaryStatus) -> Iterator[Line]:
 
 
 def _step(status: CanaryStatus) -> str:
-    """Say at which step a run is, or that the first is to come; otherwise there is none."""
+    """Say at which step a run is, or that it has not begun the first; empty where none is taken."""
     if not status.steps or not (status.step or status.phase in BEFORE_STEPS):
         return ""
     at = f"step {status.step}" if status.step else "before step 1"

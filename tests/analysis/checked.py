@@ -1,5 +1,6 @@
 """A fake of a store that works on checks: it takes starts, says how far a check is, and cancels."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import orjson
@@ -12,7 +13,7 @@ def replied(body: object, status: int = 200) -> web.Response:
 
 
 @dataclass
-class FakeChecks:
+class FakeChecks(ABC):
     """Holds the checks that were started, by id, and what they are: at work, until they are over."""
 
     checks: dict[str, str] = field(default_factory=dict)
@@ -27,6 +28,6 @@ class FakeChecks:
         answered = self.answer(request, orjson.loads(content) if content else None)
         return answered if answered is not None else replied({"message": "not found"}, 404)
 
+    @abstractmethod
     def answer(self, request: web.Request, content: object) -> web.Response | None:
         """Answer a request; None where nothing is found."""
-        raise NotImplementedError

@@ -63,7 +63,7 @@ async def deployed_behind_rules(world: HardWorld) -> None:
 
 
 async def deployed_behind_a_route(world: HardWorld) -> None:
-    """Create the app, and a route that is to be taken over."""
+    """Create the app, and a route of its user, which the Canary takes over."""
     await world.create_app()
     route = {
         "apiVersion": "networking.istio.io/v1",
