@@ -69,6 +69,7 @@ image: ## Build the controller's image with buildah, podman or docker (IMAGE, BU
 
 crds: .venv/.dev ## Write the CRDs from the typed models
 	@$(BIN)/tidegate crds --write crds --write charts/tidegate/crds
+	@$(BIN)/tidegate crds --hub --write deploy/hub
 
 generated: crds ## Write what is made from models and tables: CRDs, rights, tables of the docs
 	@$(BIN)/python -m pytest -q --update-golden tests/delivery/test_chart_files.py tests/delivery/test_argocd.py tests/docs/test_reference.py tests/docs/test_written.py tests/views/test_canary_view.py

@@ -117,7 +117,7 @@ class Providers:
         if ask.signal is not Signal.VALUE and ask.since is None:
             ask = replace(ask, since=at - metric.interval)
         block = None if ask.since is None else (ask.since, at)
-        together = counts_together(metric.provider.type, self.table)
+        together = counts_together(metric.provider, self.table)
         asks = metric.counted_with(ask) if together else (ask,)
         key = (metric.provider, tuple(each.query for each in asks), metric.interval, tick, block)
         question = self._questions.get(key)

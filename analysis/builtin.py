@@ -51,7 +51,6 @@ _UNMEASURED = {
         "the load balancer counts in CloudWatch",
         "of provider cloudwatch, for the target group of the canary's Service",
     ),
-    "apisix": ("APISIX counts both sides of a route together", _AT_PODS),
     "kong": ("Kong counts both sides of a route together", _AT_PODS),
 }
 

@@ -43,6 +43,15 @@ USUAL_PAIRS = (
 )
 
 
+def share_of(ratio: Query) -> tuple[Query, Query]:
+    """Give the bad events and the events of an objective of which only the share of bad ones is known.
+
+    Each series stands for one event, so the shares of several are their mean; one that has had no
+    requests says NaN, and no series are no data.
+    """
+    return ratio, lambda window: f"(0 * ({ratio(window)}) + 1)"
+
+
 def worst_burn(objective: Objective, pairs: tuple[WindowPair, ...] = USUAL_PAIRS) -> str:
     """Write the query of how far the worst pair is burnt: above 1 a pair is exceeded."""
     return reduce(_greater, (_pair(objective, each) for each in pairs))

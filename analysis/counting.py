@@ -114,6 +114,10 @@ class Grown:
         """Say that a count shows no values."""
         return NoData(reason=f"{selector} is counted, and has no value")
 
+    def weighed(self, values: Selector, _weights: Selector) -> NoData:
+        """Say the same of what is weighed."""
+        return self.values(values)
+
 
 def total(expression: Expression, grown: Grown) -> float | NoData:
     """Add up what a count is made of.

@@ -3,11 +3,12 @@
 Rules:
 1. A selector that matches no series knows nothing: no data. Only the upper part of a ratio counts
    from zero, because a process that has seen no error shows no series for one.
-2. A ratio of nothing to nothing, and a quantile of no observations, are no data.
+2. A ratio of nothing to nothing, a quantile of no observations, and a mean that weighs nothing are
+   no data.
 3. No data in any part is no data of the whole.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, isfinite, isnan
 from typing import Protocol
 
@@ -28,6 +29,11 @@ class Counted(Protocol):
 
     def values(self, selector: Selector) -> Mapping[Labels, float] | NoData:
         """Give what the series show now."""
+
+    def weighed(
+        self, values: Selector, weights: Selector
+    ) -> Sequence[tuple[float, float]] | NoData:
+        """Give what the first series show now, each with what came on top of those with its labels."""
 
 
 def evaluate(expression: Expression, view: Counted) -> float | NoData:
@@ -104,6 +110,19 @@ def _value(call: Call, view: Counted) -> float | NoData:
     return _total(selector, view.values(selector))
 
 
+def _mean(call: Call, view: Counted) -> float | NoData:
+    shown, weights = call.selectors
+    found = view.weighed(shown, weights)
+    if isinstance(found, NoData):
+        return found
+    if not found:
+        return _nothing(shown)
+    total = sum(weight for _, weight in found)
+    if not total:
+        return _no_increase(weights)
+    return sum(value * weight for value, weight in found) / total
+
+
 def _ratio(call: Call, view: Counted) -> float | NoData:
     upper, lower = call.selectors
     above, below = view.increases(upper), view.increases(lower)
@@ -113,7 +132,7 @@ def _ratio(call: Call, view: Counted) -> float | NoData:
     if isinstance(total, NoData):
         return total
     if not total:
-        return NoData(reason=f"{lower} did not increase: probably there were no requests")
+        return _no_increase(lower)
     return sum(above.values()) / total
 
 
@@ -198,10 +217,15 @@ def _nothing(selector: Selector) -> NoData:
     return NoData(reason=f"no series matches {selector}")
 
 
+def _no_increase(selector: Selector) -> NoData:
+    return NoData(reason=f"{selector} did not increase: probably there were no requests")
+
+
 _FUNCTIONS: Mapping[str, Callable[[Call, Counted], float | NoData]] = {
     "increase": _increase,
     "rate": _rate,
     "value": _value,
+    "mean": _mean,
     "ratio": _ratio,
     "quantile": _quantile,
     "within": _within,

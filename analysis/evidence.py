@@ -20,6 +20,8 @@ from operator import add
 _NEGLIGIBLE = 1e-17
 #: The quantile of the normal distribution for a one-sided bound of 97.5 %.
 _BOUND = 1.96
+#: The logarithm of the widest ratio that is given, and of its inverse.
+_WIDEST = log(1e6)
 #: The comparisons of the ratios that users choose are made once.
 _RATIOS_KEPT = 64
 
@@ -61,6 +63,25 @@ class BothCounts:
     seconds: float
     second: Count = NOTHING
     """What another one had that runs the same as the primary."""
+
+    @property
+    def ratio(self) -> tuple[float, float] | None:
+        """Between which multiples of the primary's bad rate the canary's lies, by these counts.
+
+        An interval of 95 % for one look, by the logarithm of the ratio, with half a request added to
+        each count; it is no proof for a run, which looks often. None where a side had no
+        requests, or more bad ones than requests.
+        """
+        sides = (self.canary, self.primary)
+        if not all(0 <= each.bad <= each.requests and each.requests for each in sides):
+            return None
+        bad, of = zip(*((each.bad + 0.5, each.requests + 0.5) for each in sides), strict=True)
+        centre = log(bad[0] / of[0]) - log(bad[1] / of[1])
+        spread = _BOUND * sqrt(sum(1 / a - 1 / n for a, n in zip(bad, of, strict=True)))
+        low, high = (
+            exp(min(max(each, -_WIDEST), _WIDEST)) for each in (centre - spread, centre + spread)
+        )
+        return low, high
 
     def spent(self, target: float, period: float) -> float | None:
         """Give the share of an error budget that the canary has spent beyond the primary.

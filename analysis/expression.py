@@ -6,6 +6,7 @@
     call     = "increase(" selector ")"               what came on top in the interval
              | "rate(" selector ")"                   the same per second
              | "value(" selector ")"                  what is shown now, added up
+             | "mean(" selector "," selector ")"      what the first shows now, by increase of the second
              | "ratio(" selector "," selector ")"     increase of the first by that of the second
              | "quantile(" NUMBER "," selector ")"    of a histogram's `_bucket` series
              | "within(" NUMBER "," selector ")"      increase of its bucket with this edge
@@ -30,7 +31,9 @@ from analysis.errors import QueryError
 #: No real query is deeper than this, and Python's stack is finite.
 DEEPEST = 50
 
-FUNCTIONS = ("increase", "rate", "value", "ratio", "quantile", "within")
+FUNCTIONS = ("increase", "rate", "value", "mean", "ratio", "quantile", "within")
+#: Those of them that take two selectors.
+_OF_TWO = ("mean", "ratio")
 #: Those of them whose first argument is a number, with the highest that it may be.
 _NUMBERED = {"quantile": (1.0, "a number from 0 to 1"), "within": (inf, "the edge of a bucket")}
 
@@ -211,7 +214,7 @@ class _Parser:
             number = self._number()
             self._expect(",")
         selectors = [self._selector()]
-        if function == "ratio":
+        if function in _OF_TWO:
             self._expect(",")
             selectors.append(self._selector())
         self._expect(")")

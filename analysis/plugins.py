@@ -33,10 +33,11 @@ def enable(names: Iterable[str]) -> None:
     named = set(names)
     if not named:
         return
-    installed = {entry.name for group in PLUGIN_NOUNS for entry in entry_points(group=group)}
     ours = {name for group in ASLEEP.values() for name in group}
-    for name in sorted(named - installed - ours):
-        raise UnknownPlugin("", name, installed)
+    if foreign := named - ours:
+        installed = {entry.name for group in PLUGIN_NOUNS for entry in entry_points(group=group)}
+        for name in sorted(foreign - installed):
+            raise UnknownPlugin("", name, installed)
     _enabled.update(named)
 
 

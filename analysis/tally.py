@@ -196,9 +196,20 @@ def kept_evidence(memory: Memory) -> tuple[str, ...]:
     )
 
 
+def kept_harm(memory: Memory) -> float | None:
+    """Give the evidence of harm that a tally holds; None where it is damaged, or counts nothing."""
+    tally = _kept(memory)
+    return evidence_number(tally.evidence_of_harm) if tally else None
+
+
 def evidence_text(evidence: float) -> str:
     """Show evidence, given as its logarithm."""
     return f"over {_MOST_TOLD:,.0f}" if evidence >= log(_MOST_TOLD) else digits(exp(evidence))
+
+
+def evidence_number(evidence: float) -> float:
+    """Give evidence as a number, from its logarithm, up to what is shown."""
+    return exp(min(evidence, log(_MOST_TOLD)))
 
 
 def digits(number: float) -> str:

@@ -51,7 +51,9 @@ def run(settings: Settings, *, version: str) -> None:
     admission = (
         handlers.AdmissionServer(settings, Reviewer(reader)) if settings.admission_listen else None
     )
-    controller = Controller(settings, version=version)
+    controller = Controller(
+        settings, version=version, certificate_end=admission.end if admission else None
+    )
 
     def make_loop() -> asyncio.AbstractEventLoop:
         return asyncio.SelectorEventLoop(ModeratedSelector(hurried=controller.behind))

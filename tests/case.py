@@ -18,7 +18,7 @@ from analysis.model import Credentials, Metric, NoData, ProviderSpec, QueryFailu
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS
 from canary.api.kinds import Manifest
-from canary.notifiers import NOTIFIERS, Notifier, NotifierConfig
+from canary.notifiers import NOTIFIERS, Notifier, NotifierConfig, SettingValue
 from tests.analysis.checked import FakeChecks
 from tests.analysis.servers import Handler
 from tests.receiver import Answer
@@ -242,6 +242,7 @@ class NotifierCase:
     channel: str = "releases"
     success: Answer
     """How a receiver answers that takes an alert."""
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
     ref: str = ""
     """How the message is named that comes of it; empty where it can be neither answered nor edited."""
     gone: Answer | None = None
@@ -254,6 +255,7 @@ class NotifierCase:
             "token": self.token,
             "channel": self.channel,
             "username": "tidegate",
+            "settings": self.settings,
             "timeout": timedelta(seconds=10),
         }
         return NOTIFIERS.load(self.notifier)(NotifierConfig(**(settings | changes)))

@@ -1,18 +1,27 @@
 """What every test may ask for: golden files that can be rewritten; and which tests are slow."""
 
 import gc
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+from zlib import crc32
 
 import pytest
+import pytest_asyncio
+from hypothesis import is_hypothesis_test, seed
 
 from analysis import plugins
 from analysis.plugins import enable
-from tests.sampling import register_profiles
+from tests.sampling import register_profiles, samples
+
+if TYPE_CHECKING:
+    from tests.testbed.control_plane import ControlPlane
 
 #: Fixtures that start a whole world, or a program for each question, such as a browser: what asks
 #: for one is a story, and not part of `make check`.
-WORLDS = frozenset({"chromium", "world", "mesh", "runtime", "kubeconfig", "prometheus", "target"})
+WORLDS = frozenset(
+    {"chat", "chromium", "kubeconfig", "linked", "mesh", "prometheus", "runtime", "target", "world"}
+)
 #: Where stories are told: the last two are real control planes, too, with others in Istio's place.
 EMBEDDED, CONTROL_PLANE = "embedded", "control-plane"
 CONTOUR, ENVOY_GATEWAY = "contour", "envoy-gateway"
@@ -61,6 +70,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.story)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Give each row of a property its own examples, and the same ones every time, in the sample."""
+    if samples() and isinstance(item, pytest.Function) and is_hypothesis_test(item.function):
+        seed(crc32(item.nodeid.encode()))(item.function)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden",
@@ -93,6 +109,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["ControlPlane"]:
+    """Start the real control plane that a session of tests shares; `tests/delivery` has another."""
+    # Few ask for one, and all others do without importing what it is made of.
+    from tests.testbed.conftest import programs
+    from tests.testbed.control_plane import ControlPlane
+    from tests.testbed.users import DASHBOARD, PEOPLE, TIDEGATE
+
+    logs = tmp_path_factory.mktemp("control-plane")
+    async with ControlPlane(programs(), logs=logs, users=(TIDEGATE, DASHBOARD, *PEOPLE)) as plane:
+        yield plane
 
 
 @pytest.fixture

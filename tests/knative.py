@@ -2,6 +2,7 @@
 
 Each template makes a Revision, which is ready unless its container has the environment variable
 `BROKEN`; once it is ready, the traffic block holds. There are no pods, and nothing is routed.
+A status is brought up to date a moment after its spec has changed, as Knative does it.
 https://knative.dev/docs/serving/
 """
 
@@ -22,6 +23,8 @@ from tidegate_embedded.apiserver import EmbeddedApiServer
 from tidegate_embedded.apiserver.resources import StorageKey
 from tidegate_embedded.apiserver.storage import Event
 
+BEHIND_SECONDS = 0.3
+"""How long a status stays behind its spec: longer than the controller takes to look at what it wrote."""
 REFERENCE = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": APP}
 
 
@@ -75,6 +78,7 @@ class Knative:
     async def run(self) -> None:
         """Bring the statuses up to date whenever something has changed."""
         while True:
+            await asyncio.sleep(BEHIND_SECONDS)
             self._changed.clear()
             pages = self._api.pages(KNATIVE_SERVICE, self._namespace)
             for found in [each async for page, _ in pages for each in page]:

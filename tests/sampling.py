@@ -6,17 +6,20 @@ pytest that is told nothing tries all of everything; `--hypothesis-profile thoro
 times as many examples.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+Case = TypeVar("Case")
 
 SAMPLE, WHOLE, THOROUGH = "sample", "whole", "thorough"
 """The profiles of Hypothesis; WHOLE is also the mark of the seeds that the sample leaves out."""
 
 _EXAMPLES = 100
 """Of a property that says no number of its own, in the whole."""
-_FEWEST = 3
+_FEWEST = 2
 
 
 def register_profiles() -> None:
@@ -26,17 +29,31 @@ def register_profiles() -> None:
     """
     timeless = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.register_profile(WHOLE, timeless, max_examples=_EXAMPLES)
-    settings.register_profile(SAMPLE, timeless, max_examples=_EXAMPLES // 5, derandomize=True)
+    # Hypothesis derandomizes by the text of a test, which takes longer to read than many a test
+    # takes: `make check` gives a seed instead.
+    settings.register_profile(SAMPLE, timeless, max_examples=_EXAMPLES // 5, database=None)
     settings.register_profile(THOROUGH, timeless, max_examples=_EXAMPLES * 20)
     settings.load_profile(WHOLE)
 
 
-def examples(number: int) -> int:
+def examples(number: int, *, costly: bool = False) -> int:
     """Give how many examples of a property to try where the whole is `number` of them.
 
-    The first of them is the simplest there is, so that a sample has some more.
+    The first of them is the simplest there is, so that a sample has some more. One that takes as long
+    as a hundred others is sampled a quarter as often.
     """
-    return max(number * settings().max_examples // _EXAMPLES, min(number, _FEWEST))
+    share = number // 4 if costly and samples() else number
+    return max(share * settings().max_examples // _EXAMPLES, min(number, _FEWEST))
+
+
+def cases(every: Sequence[Case]) -> Sequence[Case]:
+    """Give all cases of a test that goes through many; the sample is one of five."""
+    return every[::5] if samples() else every
+
+
+def samples() -> bool:
+    """Tell whether only a sample is tried."""
+    return settings().max_examples < _EXAMPLES
 
 
 def seeds(number: int) -> list[Any]:

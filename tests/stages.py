@@ -11,8 +11,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
+from tests.halves import FOLDER as HALVES
 from tests.sampling import SAMPLE, WHOLE
 from tests.steps import (
     ROOT,
@@ -33,6 +35,7 @@ WORKERS = str(len(os.sched_getaffinity(0)) + 1)
 SLOW = "story or delivery"
 #: Tests that need the programs of a real control plane, which take long to build.
 APART = "control_plane"
+APART_FOLDERS = ("tests/security", "tests/testbed", "tests/delivery")
 #: Where all tests are slow, or apart: the unit tests do without importing them.
 SLOW_FOLDERS = ("tests/hard", "tests/proofs", "tests/stories")
 #: What `test` runs while the control plane is built at the lowest priority; `coverage` holds what
@@ -42,6 +45,10 @@ HARD = "tests/hard"
 #: Where seeds are searched, of which the unit tests try the first.
 SEARCHES = "tests/security"
 STORIES, DEMO = "tests/stories", "tests/stories/test_demo.py"
+#: On the control plane they are told in two halves, as they mostly wait: the second begins here.
+MIDDLE = "tests/stories/test_strategies.py"
+#: Ends each half, with what all stories have asked of the control plane.
+THEREAFTER = "tests/stories/test_thereafter.py"
 
 
 def module(name: str, *arguments: str) -> Command:
@@ -69,6 +76,14 @@ BUILD = (
 )
 
 
+def halves() -> tuple[Sequence[str], Sequence[str]]:
+    """Give the files of the stories but the demonstration, in two halves that take as long."""
+    every = sorted(str(each.relative_to(ROOT)) for each in (ROOT / STORIES).glob("test_*.py"))
+    files = [each for each in every if each not in {DEMO, THEREAFTER}]
+    first = [each for each in files if each < MIDDLE]
+    return [*first, THEREAFTER], [*files[len(first) :], THEREAFTER]
+
+
 def _at_a_time(number: str) -> tuple[str, ...]:
     """Give the arguments by which pytest runs so many tests at a time."""
     return ("-n", number, "--dist", "worksteal")
@@ -83,7 +98,7 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
     elsewhere = [each for folder in SLOW_FOLDERS for each in ("--ignore", folder)]
     quick = ("-m", f"not ({SLOW} or {APART} or {WHOLE})")
     slow = ("-m", f"({SLOW}) and not {APART}", "--ignore", HARD)
-    apart = ("-m", APART, "tests/testbed", "tests/delivery")
+    apart = ("-m", APART, *APART_FOLDERS)
     on_control_plane = ("--world", "control-plane")
     # Stories, kills and storms mostly wait, so several run at a time, also beside others.
     hard = (*_at_a_time("2"), HARD, "--durations=10")
@@ -94,6 +109,7 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
     )
     many = _at_a_time(workers)
     unit = (*many, *quick, *elsewhere, "--durations=10")
+    sample = ("--hypothesis-profile", SAMPLE, "--hypothesis-seed", "0")
     traced = pytest(*unit, "--cov", "--cov-report=")
     static = (
         stage("lint", tool("ruff", "check", "."), tool("ruff", "format", "--check", ".")),
@@ -106,10 +122,15 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
     embedded_hard = stage("crashes, faults and replicas", pytest(*hard))
     network = stage("network", in_network(("true",)))
     build = stage("build", *BUILD)
-    stories = pytest(STORIES, "--ignore", DEMO, *on_control_plane, "--durations=10")
+    told, told_beside = (
+        stage(
+            f"stories on the control plane, {which} half",
+            in_network(pytest(*files, *on_control_plane, "--durations=10")),
+        )
+        for which, files in zip(("first", "second"), halves(), strict=True)
+    )
     through_contour = pytest(STORIES, "--ignore", DEMO, "--world", "contour", "--durations=10")
     # Each stage has a network of its own, so pods have their addresses to themselves.
-    told = stage("stories on the control plane", in_network(stories))
     others = (
         stage(
             "CRDs, objects, pods, gateway and chart", in_network(pytest(*apart, "--durations=10"))
@@ -120,10 +141,11 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
             in_network(pytest(*hard, *on_control_plane)),
         ),
         stage("stories through Contour", in_network(through_contour)),
+        told_beside,
     )
     known = {
         "static": static,
-        "check": (*static, stage("unit tests", pytest(*unit, "--hypothesis-profile", SAMPLE))),
+        "check": (*static, stage("unit tests", pytest(*unit, *sample))),
         "coverage": (
             stage("unit tests", traced),
             stage(
@@ -161,6 +183,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _leave)
     stages, times = groups(arguments.workers, extra), Timetable()
     failed = None
+    told = TemporaryDirectory(prefix="tidegate-halves-")
+    os.environ[HALVES] = told.name
     try:
         if arguments.group == "test":
             # A machine that refuses the network says so before an hour has gone by.
@@ -173,6 +197,7 @@ def main() -> int:
     except StageFailed as stage_failed:
         failed = stage_failed
     finally:
+        told.cleanup()
         print(f"\n{times}", flush=True)
     if failed is None:
         return 0

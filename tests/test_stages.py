@@ -12,6 +12,8 @@ import pytest
 
 from tests import stages
 from tests.controller.running import until
+from tests.delivery.role import Right
+from tests.halves import FOLDER, used_elsewhere
 from tests.sampling import SAMPLE, WHOLE
 from tests.steps import (
     ROOT,
@@ -168,6 +170,15 @@ def test_the_folders_that_the_unit_tests_leave_out_have_none(folder: str):
     assert [each for each in files if not marked.search(each.read_text())] == []
 
 
+def test_what_needs_a_control_plane_is_where_that_is_run():
+    folders = (*stages.APART_FOLDERS, *stages.SLOW_FOLDERS)
+    marked = re.compile(r"^(pytestmark = [^\]]*|@)pytest\.mark\.control_plane\b", re.MULTILINE)
+    files = (each.relative_to(ROOT) for each in (ROOT / "tests").rglob("test_*.py"))
+    found = [each for each in files if marked.search((ROOT / each).read_text())]
+    assert found
+    assert [each for each in found if not any(map(each.is_relative_to, folders))] == []
+
+
 def test_what_ci_runs_leaves_no_group_out():
     known = stages.groups("auto", ())
     apart = {*stages.AT_FIRST, "check", "rest"}
@@ -179,8 +190,32 @@ def test_what_ci_runs_leaves_no_group_out():
     *static, untraced = commands_of(known["check"])
     assert static == list(commands_of(known["static"]))
     traced, _ = commands_of(known["coverage"])
-    assert untraced[-2:] == ("--hypothesis-profile", SAMPLE)
-    assert [each for each in traced if not each.startswith("--cov")] == list(untraced[:-2])
+    assert untraced[-4:] == ("--hypothesis-profile", SAMPLE, "--hypothesis-seed", "0")
+    assert [each for each in traced if not each.startswith("--cov")] == list(untraced[:-4])
+
+
+def test_the_two_halves_of_the_stories_are_all_of_them():
+    first, second = stages.halves()
+    assert min(len(first), len(second)) >= 3
+    every = {str(each.relative_to(ROOT)) for each in (ROOT / stages.STORIES).glob("test_*.py")}
+    assert {*first, *second} == every - {stages.DEMO}
+    assert set(first) & set(second) == {stages.THEREAFTER}
+    assert first[-1] == second[-1] == stages.THEREAFTER
+
+
+def test_the_half_that_ends_last_knows_the_rights_that_both_have_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Both have one process id, as each has namespaces of its own."""
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    first, second = (Right("apps", "deployments", verb) for verb in ("get", "patch"))
+    assert used_elsewhere({first}) is None
+    assert used_elsewhere({second}) == {first}
+
+
+def test_told_in_one_the_stories_have_no_other_half(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(FOLDER, raising=False)
+    assert used_elsewhere({Right("apps", "deployments", "get")}) == set()
 
 
 def test_every_search_of_seeds_is_where_all_of_them_are_tried():

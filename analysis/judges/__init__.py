@@ -29,7 +29,8 @@ class Judge(Protocol):
 
     A class method `check` may raise a `QueryError` for a metric that it cannot judge. A metric's `options` are refused where there is no `check`.
     A class method `evidence` may say in words what a memory holds, a line each, for people. A class
-    method `smallest_seen` may foresee the smallest regression that so many requests would show, and
+    method `cautions` may say of a metric, and of how many analyses a run has at the least, what it would see little of (`analysis.judges.cautions`). A class
+    method `harm` may give its evidence that the canary is worse, as a number that is 1 for none, and a class method `smallest_seen` may foresee the smallest regression that so many requests would show, and
     a class method `counted` say how many a memory has counted. A class method `combine` may change what it said of each metric that counts, once it sees them all.
     """
 
@@ -112,6 +113,15 @@ def counted(name: str, memory: Memory, judges: PluginTable[Judge] = JUDGES) -> B
     """Give what a judge has counted of both sides; None where it does not say."""
     try:
         tells = getattr(judges.load(name), "counted", None)
+    except (UnknownPlugin, ImportError, AttributeError):
+        return None
+    return None if tells is None else tells(memory)
+
+
+def harm(name: str, memory: Memory, judges: PluginTable[Judge] = JUDGES) -> float | None:
+    """Give a judge's evidence that the canary is worse, 1 for none; None where it does not say."""
+    try:
+        tells = getattr(judges.load(name), "harm", None)
     except (UnknownPlugin, ImportError, AttributeError):
         return None
     return None if tells is None else tells(memory)

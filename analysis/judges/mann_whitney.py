@@ -15,13 +15,15 @@ Rules:
 Each comparison by itself is wrong as seldom as `confidence` says. Nothing corrects for their number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, isnan, nan
 from statistics import fmean
 from typing import ClassVar
 
+from analysis.judges.cautions import Caution
 from analysis.judges.grounds import Ground
+from analysis.judges.mann_whitney_cautions import cautions_of
 from analysis.judges.mann_whitney_options import EffectSize, RankSettings, read_settings
 from analysis.judges.options import refuse_range
 from analysis.judges.unanswered import unanswered
@@ -115,6 +117,11 @@ class MannWhitneyJudge:
             for side, values in known
             if values
         )
+
+    @classmethod
+    def cautions(cls, metric: Metric, analyses: int) -> Iterator[Caution]:
+        """Say what a run with this many analyses, or a few more, would not show."""
+        return cautions_of(read_settings(metric), metric, analyses)
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
         """Judge the values of both sides, with those that came before them."""

@@ -39,7 +39,10 @@ class RankSettings:
 
 _EFFECT = "a number from 0, such as 1.2"
 _NUMBERS = {
-    "confidence": NumberOption(0.98, lambda value: 0.5 <= value < 1, "a level from 0.5 to below 1"),
+    # Of what is next to 1 no quantile can be told from that of 1, which is none.
+    "confidence": NumberOption(
+        0.98, lambda value: value >= 0.5 and (1 + value) / 2 < 1, "a level from 0.5 to below 1"
+    ),
     "tolerance": NumberOption(0.25, lambda value: 0 <= value < 1, "a share from 0 to below 1"),
     "outlierFactor": NumberOption(
         3.0, lambda value: 0 < value <= 100, "a number above 0, up to 100"

@@ -41,7 +41,7 @@ from analysis.model import (
     plain_number,
 )
 from analysis.power import Exposure, smallest_seen
-from analysis.tally import Tally, kept_counts, kept_evidence, read_tally
+from analysis.tally import Tally, kept_counts, kept_evidence, kept_harm, read_tally
 
 #: The primary is in other trouble than the canary where its rate is lower than this share of it.
 _APART = 0.5
@@ -122,6 +122,11 @@ class SequentialJudge:
     def evidence(cls, memory: Memory) -> tuple[str, ...]:
         """Say what both sides had in the run, and what that proves so far."""
         return kept_evidence(memory)
+
+    @classmethod
+    def harm(cls, memory: Memory) -> float | None:
+        """Give the evidence that the canary is worse."""
+        return kept_harm(memory)
 
     @classmethod
     def counted(cls, memory: Memory) -> BothCounts | None:

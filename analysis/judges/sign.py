@@ -37,7 +37,7 @@ from analysis.model import (
     Verdict,
     plain_number,
 )
-from analysis.tally import COUNTED_TO, counted_to, digits, evidence_text
+from analysis.tally import COUNTED_TO, counted_to, digits, evidence_number, evidence_text
 
 _PROBABILITY = "a probability between 0 and 1, such as 0.01"
 _NUMBERS = {
@@ -146,6 +146,12 @@ class SignJudge:
             f"evidence of harm: {evidence_text(signs.harm)}",
             f"evidence of harmlessness: {evidence_text(signs.harmlessness)}",
         )
+
+    @classmethod
+    def harm(cls, memory: Memory) -> float | None:
+        """Give the evidence that the canary is worse."""
+        signs = _read(memory)
+        return evidence_number(signs.harm) if signs.worse.requests else None
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
         """Judge the values of both sides, with the signs of those that came before them."""

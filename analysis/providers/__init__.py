@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from analysis.errors import AnalysisError, QueryError
+from analysis.evidence import Count
 from analysis.model import Outcome, ProviderSpec
 from analysis.plugins import PluginTable
 
@@ -85,6 +86,23 @@ class CountsTogether(Protocol):
 
         Raises:
             QueryError: one of them is wrong, or the store refuses what they come to: each is asked alone.
+            ProviderUnavailable: as `query` does.
+        """
+
+
+@runtime_checkable
+class CountsHalves(Protocol):
+    """A provider that tells pods apart, and remembers what each has counted."""
+
+    async def halves(
+        self, queries: tuple[str, str], at: datetime, block: timedelta, blocks: int
+    ) -> Sequence[tuple[Count, Count]]:
+        """Count requests, and a part of them, of two halves of the pods, block by block.
+
+        Nothing where the pods cannot be told apart.
+
+        Raises:
+            QueryError: a query is wrong.
             ProviderUnavailable: as `query` does.
         """
 
@@ -234,12 +252,14 @@ def check_count(spec: ProviderSpec, query: str) -> None:
         checks(spec, query)
 
 
-def counts_together(name: str, table: PluginTable[Provider] = PROVIDERS) -> bool:
+def counts_together(spec: ProviderSpec, table: PluginTable[Provider] = PROVIDERS) -> bool:
     """Tell whether a provider counts by several queries at once; what cannot be loaded does not."""
     try:
-        return hasattr(table.load(name), "count_together")
+        loaded = table.load(spec.type)
     except (ImportError, AttributeError, AnalysisError):
         return False
+    takes = getattr(loaded, "takes_together", None)
+    return hasattr(loaded, "count_together") and (takes is None or bool(takes(spec)))
 
 
 def _loaded(name: str) -> Callable[..., Provider]:

@@ -1,7 +1,7 @@
 """Provider `azuremonitor`: one value from a query in KQL over a Log Analytics workspace."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -14,17 +14,21 @@ from analysis.identities.tokens import TokenSigner
 from analysis.model import ProviderSpec
 from analysis.providers import search
 from analysis.providers.connection import Headers
-from analysis.providers.counted import CountingProvider
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.store import OPTIONS, Reading, Request, secret_of
 from analysis.providers.windows import Window
 
 _OWN_TIME = re.compile(r"\b(ago|now)\s*\(")
+_STATEMENTS = re.compile(r";|\|\s*render\b")
+#: The column that says which of several queries a row answers.
+_PART = "tidegate_part"
 _WORKSPACE = re.compile("[0-9a-fA-F-]{36}")
 #: The resource that tokens are for.
 RESOURCE = "https://api.loganalytics.io"
+_EMPTY: Mapping[str, Any] = {"tables": [{"columns": [], "rows": []}]}
 
 
-class AzureMonitorProvider(CountingProvider):
+class AzureMonitorProvider(SideBySideProvider):
     """Ask a workspace, as the application of the Secret or of the controller's service account."""
 
     secret_keys: ClassVar[tuple[str, ...]] = (*entra.KEYS, "token")
@@ -76,9 +80,31 @@ class AzureMonitorProvider(CountingProvider):
         """Take 204 for an answer: the workspace is empty."""
         return answer.status in {200, 204}
 
-    def understood(self, answer: HttpAnswer, query: str, window: Window) -> Reading:
-        """Read an answer; 204 says that there is none."""
-        return Reading() if answer.status == 204 else super().understood(answer, query, window)
+    def decode(self, answer: HttpAnswer) -> Any:
+        """Decode an answer; 204 says that there is none."""
+        return _EMPTY if answer.status == 204 else super().decode(answer)
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask for the rows of all queries, each with the number of its own."""
+        if any(_STATEMENTS.search(each) for each in queries):
+            raise QueryError("the query has several statements or a chart, so it is asked alone")
+        # A comment ends with its line, and so before the bracket.
+        asked = (f"({each}\n| extend {_PART} = {n})" for n, each in enumerate(queries))
+        return self.request("union\n" + ",\n".join(asked), window)
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the rows of each query; the columns of the others are null in them."""
+        table = payload["tables"][0]
+        if "error" in payload or not table["rows"]:
+            return [payload] * len(asked)
+        place = [each["name"] for each in table["columns"]].index(_PART)
+        found: dict[int, list[list[Any]]] = {n: [] for n in range(len(asked))}
+        for row in table["rows"]:
+            own = [each for n, each in enumerate(row) if n != place and each is not None]
+            found[row[place]].append([each for each in own if not isinstance(each, str)] or [None])
+        return [
+            {"tables": [{"columns": rows[:1] and rows[0], "rows": rows}]} for rows in found.values()
+        ]
 
     def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read the first table."""

@@ -6,7 +6,7 @@ in the block are added up.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import orjson
@@ -21,9 +21,9 @@ from analysis.errors import (
 )
 from analysis.http.exchange import HttpAnswer, Signer
 from analysis.identities.aws import KEYS, AwsSigner
-from analysis.model import NoData, Outcome, ProviderSpec
+from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers, header_text
-from analysis.providers.counted import CountingProvider, requests
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.series import Point, Series, known, number
 from analysis.providers.store import Reading, Request, secret_of
 from analysis.providers.windows import Window, closed
@@ -49,7 +49,7 @@ _BLOCK = 60
 _THROTTLED = ("Throttl", "RequestLimitExceeded", "TooManyRequests", "LimitExceeded")
 
 
-class CloudWatchProvider(CountingProvider):
+class CloudWatchProvider(SideBySideProvider):
     """Ask CloudWatch in a region, with the Secret's credentials or the controller's own."""
 
     secret_keys: ClassVar[tuple[str, ...]] = KEYS
@@ -81,21 +81,19 @@ class CloudWatchProvider(CountingProvider):
                 f"counts: requests are counted minute by minute; write the period {_BLOCK} seconds"
             )
 
-    async def count_together(
-        self, queries: Sequence[str], since: datetime, at: datetime
-    ) -> tuple[Outcome, ...]:
-        """Count by several queries in one call: an account may make so many in a second."""
-        for each in queries:
-            self.check_count(self._spec, each)
-        window = self.whole(since, at)
-        if isinstance(window, NoData):
-            return (window,) * len(queries)
-        joined = orjson.dumps(
-            [each for n, query in enumerate(queries) for each in _marked(n, query)]
-        )
-        answer = await self.send(self.request(joined.decode(), window))
-        readings = [self.understood(answer, f"{_MARK}{n}_", window) for n, _ in enumerate(queries)]
-        return tuple(requests(self.made_of(each, window, counted=True)) for each in readings)
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask by several queries in one call: an account may make so many in a second."""
+        joined = [each for n, query in enumerate(queries) for each in _marked(n, query)]
+        return self.request(orjson.dumps(joined).decode(), window)
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the results with the mark of each query."""
+        results = payload["MetricDataResults"]
+        marked = [
+            [each for each in results if each["Id"].startswith(f"{_MARK}{n}_")]
+            for n in range(len(asked))
+        ]
+        return [payload | {"MetricDataResults": each} for each in marked]
 
     def signer(self) -> Signer:
         """Sign each request."""
@@ -131,10 +129,8 @@ class CloudWatchProvider(CountingProvider):
         )
 
     def read(self, payload: Any, query: str, window: Window) -> Reading:
-        """Read the results that return data; of several queries those with the mark of one."""
+        """Read the results that return data."""
         results = payload["MetricDataResults"]
-        if query.startswith(_MARK):
-            results = [each for each in results if each["Id"].startswith(query)]
         for each in results:
             self._require_whole(each["StatusCode"])
         if payload.get("NextToken"):

@@ -5,7 +5,7 @@ where it may also be a JSON object with `queries` and `formulas`; that way it ca
 and events, too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ import orjson
 from analysis.errors import Partial, QueryError
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
-from analysis.providers.counted import CountingProvider
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.series import Point, number
 from analysis.providers.store import OPTIONS, Reading, Request
 from analysis.providers.windows import Window
@@ -22,7 +22,7 @@ from analysis.providers.windows import Window
 _AGGREGATORS = ("avg", "last", "max", "min", "sum")
 
 
-class DatadogProvider(CountingProvider):
+class DatadogProvider(SideBySideProvider):
     """Ask Datadog, at the site of its address; US1 where the template names none."""
 
     required: ClassVar[tuple[str, ...]] = ("datadog_api_key", "datadog_application_key")
@@ -65,11 +65,41 @@ class DatadogProvider(CountingProvider):
 
     def request(self, query: str, window: Window) -> Request:
         """Ask for points in version 1, for a value over the window in version 2."""
-        start, end = int(window.start.timestamp()), int(window.end.timestamp())
         if self._options.get("api") != "v2":
+            start, end = int(window.start.timestamp()), int(window.end.timestamp())
             parameters = {"query": query, "from": str(start), "to": str(end)}
             return Request(path="/api/v1/query", parameters=parameters)
-        attributes = {**self._asked(query), "from": start * 1000, "to": end * 1000}
+        return self._scalar(self._asked(query), window)
+
+    @classmethod
+    def takes_together(cls, spec: ProviderSpec) -> bool:
+        """Tell whether version 2 is asked, which takes several queries."""
+        return dict(spec.options).get("api") == "v2"
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask for as many formulas, each a query."""
+        if any(each.lstrip().startswith("{") for each in queries):
+            raise QueryError("the query has names of its own, so it is asked alone")
+        asked = [self._asked(each, f"q{n}") for n, each in enumerate(queries)]
+        together = {key: [one for each in asked for one in each[key]] for key in asked[0]}
+        return self._scalar(together, window)
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the column of each formula, which has its name.
+
+        Raises:
+            QueryError: a column has another name, so that each query must be asked alone.
+        """
+        if payload.get("errors"):
+            return [payload] * len(asked)
+        columns = [each for each in _columns(payload) if each["type"] == "number"]
+        if [each["name"] for each in columns] != [f"q{n}" for n in range(len(asked))]:
+            raise QueryError(f"{self._where} names what it computed otherwise than it was asked to")
+        return [{"data": {"attributes": {"columns": [each]}}} for each in columns]
+
+    def _scalar(self, asked: Mapping[str, Any], window: Window) -> Request:
+        start, end = int(window.start.timestamp()), int(window.end.timestamp())
+        attributes = {**asked, "from": start * 1000, "to": end * 1000}
         content = {"data": {"type": "scalar_request", "attributes": attributes}}
         return Request(
             path="/api/v2/query/scalar",
@@ -77,11 +107,11 @@ class DatadogProvider(CountingProvider):
             headers={"Content-Type": "application/json"},
         )
 
-    def _asked(self, query: str) -> dict[str, Any]:
+    def _asked(self, query: str, name: str = "a") -> dict[str, Any]:
         if not query.lstrip().startswith("{"):
             aggregator = self._options.get("aggregator", "avg")
-            asked = {"data_source": "metrics", "name": "a", "aggregator": aggregator}
-            return {"queries": [asked | {"query": query.strip()}], "formulas": [{"formula": "a"}]}
+            asked = {"data_source": "metrics", "name": name, "aggregator": aggregator}
+            return {"queries": [asked | {"query": query.strip()}], "formulas": [{"formula": name}]}
         try:
             asked = orjson.loads(query)
         except orjson.JSONDecodeError as error:
@@ -113,8 +143,7 @@ class DatadogProvider(CountingProvider):
             raise Partial(
                 f"{self._where} answers with a part of the data: {self.shown(payload['errors'])}"
             )
-        columns = payload["data"]["attributes"]["columns"]
-        values = [each["values"] for each in columns if each["type"] == "number"]
+        values = [each["values"] for each in _columns(payload) if each["type"] == "number"]
         return Reading(series=[(Point(number(value)),) for column in values for value in column])
 
     def words(self, payload: Any) -> str:
@@ -124,3 +153,7 @@ class DatadogProvider(CountingProvider):
                 return "; ".join(each for each in errors if isinstance(each, str))
             case _:
                 return ""
+
+
+def _columns(payload: Any) -> Any:
+    return payload["data"]["attributes"]["columns"]

@@ -1,23 +1,27 @@
 """Provider `dynatrace`: one value from a metric selector of Dynatrace's Metrics API v2."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from analysis.errors import Partial, QueryError
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
-from analysis.providers.counted import CountingProvider
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.series import Point, Series, number
 from analysis.providers.store import Reading, Request
 from analysis.providers.windows import Window
 
 _SUM = re.compile(r":(sum|count|value)\b")
+#: What a selector is repeated without, or with more of.
+_NOISE = re.compile(r'[\s"]')
+#: How many metrics one request may be about.
+_MOST_METRICS = 10
 _RATE = re.compile(r":(avg|max|median|min|percentile|rate)\b")
 
 
-class DynatraceProvider(CountingProvider):
+class DynatraceProvider(SideBySideProvider):
     """Ask an environment for one value over the window: at resolution `Inf`."""
 
     required: ClassVar[tuple[str, ...]] = ("dynatrace_token",)
@@ -51,6 +55,31 @@ class DynatraceProvider(CountingProvider):
                 "to": str(int(window.end.timestamp()) * 1000),
             },
         )
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask by as many selectors."""
+        names = {_NOISE.sub("", each) for each in queries}
+        if not len(names) == len(queries) <= _MOST_METRICS:
+            raise QueryError(
+                f"one request is about {_MOST_METRICS} metrics at most, each with a text of its own"
+            )
+        return self.request(",".join(each.strip() for each in queries), window)
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the series of each selector, which are listed under its text.
+
+        Raises:
+            QueryError: they are listed under another, so that each selector is asked alone from now on.
+        """
+        names = [_NOISE.sub("", each) for each in asked]
+        listed: dict[str, list[Any]] = {name: [] for name in names}
+        for each in payload["result"]:
+            name = _NOISE.sub("", each["metricId"])
+            if name not in listed:
+                self._apart = True
+                raise QueryError(f"{self._where} names a metric otherwise than it was asked to")
+            listed[name].append(each)
+        return [payload | {"result": listed[name]} for name in names]
 
     def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read the series of every metric that the selector has found."""

@@ -4,8 +4,6 @@ In ES|QL the window is `?start` and `?end`: `WHERE @timestamp >= ?start AND @tim
 """
 
 import re
-from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, ClassVar
 
 import orjson
@@ -13,25 +11,15 @@ import orjson
 from analysis.errors import Partial, QueryError
 from analysis.model import ProviderSpec
 from analysis.providers import search
-from analysis.providers.connection import Headers
-from analysis.providers.counted import CountingProvider
-from analysis.providers.store import OPTIONS, Reading, Request
+from analysis.providers.store import Reading, Request
 from analysis.providers.windows import Window
 
 
-class ElasticsearchProvider(CountingProvider):
+class ElasticsearchProvider(search.SearchProvider):
     """Ask Elasticsearch about the documents of the window."""
 
-    secret_keys: ClassVar[tuple[str, ...]] = search.SECRET_KEYS
-    options: ClassVar[tuple[str, ...]] = (*OPTIONS, "index", "language", "timeField")
     root = "the root of an Elasticsearch server"
-    settle = timedelta(seconds=30)
-
-    @classmethod
-    def check(cls, spec: ProviderSpec) -> None:
-        """Also find out whether the language exists, and what it needs is there."""
-        super().check(spec)
-        search.check(spec, ("dsl", "esql"))
+    languages: ClassVar[tuple[str, ...]] = ("dsl", "esql")
 
     @classmethod
     def check_count(cls, spec: ProviderSpec, query: str) -> None:
@@ -43,10 +31,6 @@ class ElasticsearchProvider(CountingProvider):
                 "counts: a query in ES|QL counts the window; add "
                 "WHERE @timestamp >= ?start AND @timestamp < ?end"
             )
-
-    def presented(self, keys: Mapping[str, str]) -> Headers:
-        """Give what the Secret has."""
-        return search.presented(keys)
 
     def request(self, query: str, window: Window) -> Request:
         """Ask in the query's language."""

@@ -6,6 +6,7 @@ gives the sum of each minute, and those that lie in the block as a whole are add
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -15,19 +16,21 @@ from urllib.parse import parse_qsl, urlencode
 from analysis.errors import QueryError
 from analysis.http.exchange import HttpAnswer
 from analysis.model import Outcome, ProviderSpec
-from analysis.providers.counted import CountingProvider
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.series import Point, Series, number
 from analysis.providers.store import Reading, Request
 from analysis.providers.windows import Window
 
 _MINUTE = timedelta(minutes=1)
+_NAME = "tidegate"
+"""What series are called whose target is one of several, with the number of the target."""
 _SUMS = re.compile(
     r"""(summarize\(.*,\s*(['"])(1min|1m|60s)\2\s*,\s*(['"])sum\4"""
     r"""|hitcount\(.*,\s*(['"])(1min|1m|60s)\5)\s*\)"""
 )
 
 
-class GraphiteProvider(CountingProvider):
+class GraphiteProvider(SideBySideProvider):
     """Ask Graphite for the newest point of the window, unless the query has a `from` of its own."""
 
     root = "the root of a Graphite server"
@@ -50,9 +53,25 @@ class GraphiteProvider(CountingProvider):
         """Ask for the value over a window; of a count, also for the minutes around it."""
         if not counted:
             return await super().ask_outcome(query, window)
-        # A minute at the edge of what is asked may not be whole: those of the block are.
-        around = replace(window, start=window.start - 2 * _MINUTE, end=window.end + _MINUTE)
-        return self.made_of(await self.ask(query, around), window, counted=True)
+        return self.made_of(await self.ask(query, _around(window)), window, counted=True)
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask for as many targets, each with a name by which its series are known again."""
+        targets = [parse_qsl(" ".join(each.split()))[0][1].strip() for each in queries]
+        named = [("target", f"alias({each}, '{_NAME}{n}')") for n, each in enumerate(targets)]
+        return self.request(urlencode(named), _around(window))
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the series of each target."""
+        if isinstance(payload, dict):
+            return [payload] * len(asked)
+        listed = _listed(payload)
+        found = [
+            [each for each in listed if each["target"] == f"{_NAME}{n}"] for n in range(len(asked))
+        ]
+        if sum(map(len, found)) != len(listed):
+            raise ValueError("a series has no name of a target")
+        return found
 
     def request(self, query: str, window: Window) -> Request:
         """Post the query as a form, for targets may be long."""
@@ -93,6 +112,11 @@ class GraphiteProvider(CountingProvider):
                 return text
             case _:
                 return ""
+
+
+def _around(window: Window) -> Window:
+    """Give a block with the minutes around it: a minute at the edge of what is asked may not be whole."""
+    return replace(window, start=window.start - 2 * _MINUTE, end=window.end + _MINUTE)
 
 
 def _listed(payload: Any) -> list[Any]:

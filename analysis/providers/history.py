@@ -23,7 +23,8 @@ from analysis.errors import QueryError
 from analysis.http.exchange import HttpAnswer, failure, late
 from analysis.model import ProviderSpec
 from analysis.providers.connection import bad_address, headers_of, tls_context, unanswered
-from analysis.providers.prometheus import refusal, unexpected
+from analysis.providers.matrices import unexpected
+from analysis.providers.prometheus import refusal
 from analysis.secrecy import shown_address
 
 #: How many reads run at the same time, each in a thread of its own.

@@ -9,7 +9,7 @@ InfluxDB's own pages and Grafana. In InfluxQL and SQL it is `$start` and `$end`:
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -19,8 +19,9 @@ from analysis.authentication import AUTHORIZATION, basic
 from analysis.errors import ProviderUnavailable, QueryError
 from analysis.http.exchange import HttpAnswer
 from analysis.model import ProviderSpec
+from analysis.providers import influx_together
 from analysis.providers.connection import Headers
-from analysis.providers.counted import CountingProvider
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.series import Point, Series, known, number
 from analysis.providers.store import OPTIONS, Reading, Request, secret_of
 from analysis.providers.windows import Window
@@ -41,7 +42,7 @@ _JSON = {"Content-Type": "application/json"}
 _NOT_A_COUNT = "SELECT a single number: an aggregate such as SUM(requests)"
 
 
-class InfluxProvider(CountingProvider):
+class InfluxProvider(SideBySideProvider):
     """Ask InfluxDB with a token, or in version 1 with a user and a password."""
 
     secret_keys: ClassVar[tuple[str, ...]] = ("token", "org", "username", "password")
@@ -113,6 +114,28 @@ class InfluxProvider(CountingProvider):
         if bound := _bound(query, window):
             parameters["params"] = orjson.dumps(bound).decode()
         return Request(path="/query", parameters=parameters)
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask by as many statements, or by one that gives what each query does."""
+        match self._options.get("language", "flux"):
+            case "flux":
+                return self.request(influx_together.one_script(queries), window)
+            case "sql":
+                return self.request(influx_together.one_statement(queries), window)
+        # A semicolon of a query's own, or a comment, would make other statements of it.
+        if any(mark in each for each in queries for mark in (";", "--", "/*")):
+            raise QueryError("the query has several statements or a comment, so it is asked alone")
+        return self._influxql(";\n".join(queries), window)
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the result of each query."""
+        match self._options.get("language", "flux"):
+            case "flux":
+                return influx_together.results(payload, len(asked))
+            case "sql":
+                return influx_together.rows(_rows(payload), len(asked))
+        found = {each["statement_id"]: each for each in payload["results"]}
+        return [{"results": [found[n]]} for n in range(len(asked))]
 
     def decode(self, answer: HttpAnswer) -> Any:
         """Decode the tables of Flux, which are CSV; all else is JSON."""
@@ -221,9 +244,10 @@ def _rows(payload: Any) -> list[Any]:
 def _only(row: Mapping[str, Any]) -> Point:
     """Read the one number of a row; what is text, and its time, tells what it is about."""
     values = [v for key, v in row.items() if key != "time" and not isinstance(v, str)]
-    if len(values) != 1:
+    if len(values) > 1:
         raise QueryError(f"the query gives {len(values)} numbers a row; {_NOT_A_COUNT}")
-    return Point(number(values[0]))
+    # A null may be left out of the row.
+    return Point(number(values[0]) if values else None)
 
 
 def _point(row: Mapping[str, str]) -> Point:

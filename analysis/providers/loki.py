@@ -1,17 +1,18 @@
 """Provider `loki`: one value from a metric query in LogQL."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from analysis.model import ProviderSpec
-from analysis.providers.counted import CountingProvider
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.ranges import check_range, ranged
 from analysis.providers.store import Reading, Request
-from analysis.providers.vectors import vector
+from analysis.providers.vectors import parts, side_by_side, vector
 from analysis.providers.windows import Window
 
 
-class LokiProvider(CountingProvider):
+class LokiProvider(SideBySideProvider):
     """Ask Loki for the value at the end of the window; LogQL says itself how far it looks back."""
 
     root = "the root of a Loki server"
@@ -31,6 +32,14 @@ class LokiProvider(CountingProvider):
         # A whole number would be nanoseconds.
         moment = f"{window.end.timestamp():.3f}"
         return Request(path="/loki/api/v1/query", parameters={"query": query, "time": moment})
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask for the series of all queries, each with a label."""
+        return self.request(side_by_side(queries), window)
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the series of each query."""
+        return parts(payload, len(asked))
 
     def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read a vector."""

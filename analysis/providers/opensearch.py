@@ -3,8 +3,6 @@
 PPL and SQL say themselves how far they look back.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, ClassVar
 
 import orjson
@@ -12,35 +10,21 @@ import orjson
 from analysis.errors import QueryError
 from analysis.model import ProviderSpec
 from analysis.providers import search
-from analysis.providers.connection import Headers
-from analysis.providers.counted import CountingProvider
-from analysis.providers.store import OPTIONS, Reading, Request
+from analysis.providers.store import Reading, Request
 from analysis.providers.windows import Window
 
 
-class OpenSearchProvider(CountingProvider):
+class OpenSearchProvider(search.SearchProvider):
     """Ask OpenSearch about the documents of the window."""
 
-    secret_keys: ClassVar[tuple[str, ...]] = search.SECRET_KEYS
-    options: ClassVar[tuple[str, ...]] = (*OPTIONS, "index", "language", "timeField")
     root = "the root of an OpenSearch server"
-    settle = timedelta(seconds=30)
-
-    @classmethod
-    def check(cls, spec: ProviderSpec) -> None:
-        """Also find out whether the language exists, and what it needs is there."""
-        super().check(spec)
-        search.check(spec, ("dsl", "ppl", "sql"))
+    languages: ClassVar[tuple[str, ...]] = ("dsl", "ppl", "sql")
 
     @classmethod
     def check_count(cls, spec: ProviderSpec, query: str) -> None:
         """Refuse languages that do not know the window; a search counts its documents."""
         if dict(spec.options).get("language", "dsl") != "dsl":
             raise QueryError("counts: PPL and SQL cannot count the window; write language: dsl")
-
-    def presented(self, keys: Mapping[str, str]) -> Headers:
-        """Give what the Secret has."""
-        return search.presented(keys)
 
     def request(self, query: str, window: Window) -> Request:
         """Ask in the query's language."""

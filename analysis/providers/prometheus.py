@@ -4,9 +4,9 @@
 samples, read with as few questions as possible. Range data for charts is in `history.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from math import isfinite, isnan
+from math import isnan
 from typing import Any, ClassVar
 
 import orjson
@@ -21,7 +21,9 @@ from analysis.identities.tokens import TokenSigner
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
 from analysis.providers import SECRET_KEYS, logins, refusals
 from analysis.providers.connection import ProviderConnection, TokenConnection, bad_address
+from analysis.providers.halves import Blocks, halves_of_pods
 from analysis.providers.increases import IncreaseCounts
+from analysis.providers.matrices import LOOK_BACK, ROOT, labels_of, samples_of, unexpected
 from analysis.providers.store import check_options
 from analysis.secrecy import shown_address, shown_text
 from analysis.uniting import part, united
@@ -33,13 +35,8 @@ LONGEST_IN_ADDRESS = 4000
 MOST_WARNINGS = 5
 #: How long ago counts end: a sample has the time at which its scrape began, and is found after its end.
 SETTLE = timedelta(seconds=5)
-#: How far before a block the sample is looked for that it begins with; Prometheus's own limit for
-#: what a series still shows.
-LOOK_BACK = timedelta(minutes=5)
 #: The types of errors that are no fault of the query.
 _OVERLOADED = ("canceled", "internal", "timeout", "unavailable")
-#: What its address must be.
-ROOT = "the root of a Prometheus API"
 
 
 class PrometheusProvider(IncreaseCounts):
@@ -104,7 +101,8 @@ class PrometheusProvider(IncreaseCounts):
         read: dict[Selector, tuple[dict[Labels, float], tuple[str, ...]]] = {}
         for selector in dict.fromkeys(reading.values()):
             data, told = await self._evaluate(f"{promql(selector)}[{length}ms]", end)
-            read[selector] = _grown(data, since, self._where), told
+            series = samples_of(data, self._where)
+            read[selector] = {each: growth(series[each], since) for each in series}, told
         found: dict[Selector, dict[Labels, float]] = {}
         for call in counted:
             mine = part(needed(call), reading, read[reading[needed(call)]][0])
@@ -115,6 +113,13 @@ class PrometheusProvider(IncreaseCounts):
         warnings = tuple(dict.fromkeys(each for _, told in read.values() for each in told))
         return tuple(_total(each, Grown(found), end, warnings) for each in expressions)
 
+    async def halves(
+        self, queries: tuple[str, str], at: datetime, block: timedelta, blocks: int
+    ) -> Blocks:
+        """Count requests, and a part of them, of two halves of the pods, block by block."""
+        end = _whole_milliseconds(at - SETTLE)
+        return await halves_of_pods(self._evaluate, queries, end, block, blocks, self._where)
+
     async def _check_edge(self, call: Call, at: datetime) -> None:
         """Find out whether a bucket without samples is missing in a histogram that has others.
 
@@ -123,7 +128,7 @@ class PrometheusProvider(IncreaseCounts):
         """
         (selector,) = call.selectors
         data, _ = await self._evaluate(f"count by (le) ({promql(selector)})", at)
-        if edges := [edge_of(labels, selector) for labels in _labels(data, self._where)]:
+        if edges := [edge_of(labels, selector) for labels in labels_of(data, self._where)]:
             raise no_edge(call.number, edges, selector)
 
     @property
@@ -230,22 +235,6 @@ def _outcome(data: Any, at: datetime, warnings: tuple[str, ...], where: str) -> 
             raise unexpected(where)
 
 
-def _grown(data: Any, since: datetime, where: str) -> dict[Labels, float]:
-    """Add up what came on top of each series of a matrix."""
-    match data:
-        case {"resultType": "matrix", "result": list(series)}:
-            pass
-        case _:
-            raise unexpected(where)
-    try:
-        return {
-            tuple(sorted(each["metric"].items())): growth(_samples(each["values"]), since)
-            for each in series
-        }
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise unexpected(where) from error
-
-
 def _total(
     expression: Expression, grown: Grown, end: datetime, warnings: tuple[str, ...]
 ) -> Outcome:
@@ -255,26 +244,8 @@ def _total(
     return Sample(value=value, at=end, warnings=warnings[:MOST_WARNINGS])
 
 
-def _labels(data: Any, where: str) -> list[Labels]:
-    """Read the labels of the series of a vector."""
-    match data:
-        case {"resultType": "vector", "result": list(series)}:
-            pass
-        case _:
-            raise unexpected(where)
-    try:
-        return [tuple(each["metric"].items()) for each in series]
-    except (LookupError, TypeError, AttributeError) as error:
-        raise unexpected(where) from error
-
-
 def _whole_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _samples(values: Iterable[tuple[float, str]]) -> list[tuple[float, float]]:
-    samples = [(float(time), float(text)) for time, text in values]
-    return [(time, value) for time, value in samples if isfinite(value)]
 
 
 def _sample(text: str, at: datetime, warnings: tuple[str, ...], where: str) -> Outcome:
@@ -290,10 +261,3 @@ def _sample(text: str, at: datetime, warnings: tuple[str, ...], where: str) -> O
 
 def _remarked(reason: str, warnings: tuple[str, ...]) -> str:
     return reason + "".join(f"; warning: {each}" for each in warnings)
-
-
-def unexpected(where: str) -> QueryError:
-    """Say that what came back is not what this API answers."""
-    return QueryError(
-        f"{where} answers with JSON that is no answer of Prometheus; check that the address is {ROOT}"
-    )

@@ -6,8 +6,7 @@ asked. The language of its queries is in `expression.py`, what counters are wort
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import inf
 
@@ -21,6 +20,7 @@ from analysis.pages import read_page
 from analysis.providers.connection import ProviderConnection
 from analysis.providers.increases import IncreaseCounts
 from analysis.secrecy import shown_address
+from analysis.watched import Watched
 
 #: Reads within one interval: more would cost the proxies, fewer would blur where windows begin.
 READS_AN_INTERVAL = 4
@@ -104,7 +104,7 @@ class ScrapeProvider(IncreaseCounts):
         await self._read(metric_names(expression), freshness=self._shortest_period)
         if len(self._failures) == len(self._records):
             raise ProviderUnavailable(self._told_failures())
-        view = _View(
+        view = Watched(
             records=self._records,
             failing=frozenset(self._failures),
             start=_now() - interval.total_seconds(),
@@ -234,65 +234,6 @@ class ScrapeProvider(IncreaseCounts):
         more = len(self._failures) - len(named)
         told = "; ".join(named) + (f"; and {more} more" if more else "")
         return f"{len(self._failures)} of {len(self._records)} targets cannot be read: {told}"
-
-
-@dataclass(slots=True, kw_only=True)
-class _View:
-    """The records of all targets from one moment on, as an expression sees them."""
-
-    records: Mapping[str, Record]
-    failing: frozenset[str]
-    start: float
-    covered: float = field(default=0.0, init=False)
-    """The longest time that a target was watched for, in seconds."""
-
-    def increases(self, selector: Selector) -> Mapping[Labels, float] | NoData:
-        """Add up the targets' increases by labels."""
-        found = self._by_target(selector)
-        if not found:
-            return _FIRST_SCRAPE
-        total: dict[Labels, float] = {}
-        for _, amounts in found:
-            for labels, amount in amounts.items():
-                total[labels] = total.get(labels, 0.0) + amount
-        return total
-
-    def rate(self, selector: Selector) -> float | NoData:
-        """Add up the targets' increases per second, each by the time it was watched for."""
-        found = self._by_target(selector)
-        if not found:
-            return _FIRST_SCRAPE
-        if not any(amounts for _, amounts in found):
-            return NoData(reason=f"no series matches {selector}")
-        return sum(sum(amounts.values()) / seconds for seconds, amounts in found)
-
-    def values(self, selector: Selector) -> Mapping[Labels, float] | NoData:
-        """Add up by labels what the targets that answer showed last."""
-        total: dict[Labels, float] = {}
-        for target, record in self.records.items():
-            window = record.window(selector.name, self.start)
-            if target in self.failing or not window:
-                continue
-            self.covered = inf
-            for labels, value in window[-1].series[selector.name].items():
-                if selector.accepts(labels):
-                    total[labels] = total.get(labels, 0.0) + value
-        return total
-
-    def _by_target(self, selector: Selector) -> list[tuple[float, dict[Labels, float]]]:
-        found = []
-        for record in self.records.values():
-            window = record.window(selector.name, self.start)
-            seconds = window[-1].at - window[0].at if window else 0.0
-            if seconds > 0:
-                self.covered = max(self.covered, seconds)
-                found.append((seconds, increases(window, selector.name, selector.accepts)))
-        return found
-
-
-_FIRST_SCRAPE = NoData(
-    reason="first scrape: increases are known from the second on", warming_up=True
-)
 
 
 def _now() -> float:

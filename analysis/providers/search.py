@@ -4,23 +4,23 @@ A search counts the documents that it matches; with one aggregation it gives tha
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
 
 import orjson
 
 from analysis.authentication import AUTHORIZATION, basic, bearer
-from analysis.errors import Partial, ProviderUnavailable, QueryError
+from analysis.errors import Partial, ProviderUnavailable, QueryError, Throttled
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.series import Point, Series, number
-from analysis.providers.store import Reading, Request
+from analysis.providers.store import OPTIONS, Reading, Request
 from analysis.providers.windows import Window
 
 JSON = {"Content-Type": "application/json"}
-SECRET_KEYS = ("token", "username", "password", "api_key")
-
-
+_FINE, _TOO_MANY, _FAILED = 200, 429, 500
 _INDEX = re.compile(r"[a-z0-9_*.,+-]+(:[a-z0-9_*.,+-]+)?", re.IGNORECASE)
 
 
@@ -36,6 +36,39 @@ def check(spec: ProviderSpec, languages: tuple[str, ...]) -> None:
         raise QueryError(f"provider.options.language: write one of {', '.join(languages)}")
     if language == "dsl" and _INDEX.fullmatch(options.get("index", "")) is None:
         raise QueryError("provider.options.index: a search needs one; write one such as traces-*")
+
+
+class SearchProvider(SideBySideProvider):
+    """Ask about the documents of the window, by a search or in a language of the server's own."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = ("token", "username", "password", "api_key")
+    options: ClassVar[tuple[str, ...]] = (*OPTIONS, "index", "language", "timeField")
+    settle = timedelta(seconds=30)
+    languages: ClassVar[tuple[str, ...]]
+    """A search's, which is `dsl`, and the server's own."""
+
+    @classmethod
+    def check(cls, spec: ProviderSpec) -> None:
+        """Also find out whether the language exists, and what it needs is there."""
+        super().check(spec)
+        check(spec, cls.languages)
+
+    def presented(self, keys: Mapping[str, str]) -> Headers:
+        """Give what the Secret has."""
+        return presented(keys)
+
+    @classmethod
+    def takes_together(cls, spec: ProviderSpec) -> bool:
+        """Tell whether searches are asked for: another language takes one query."""
+        return dict(spec.options).get("language", "dsl") == "dsl"
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask for several searches at once."""
+        return searches(queries, window, self._options)
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the answer to each search, in their order."""
+        return answers(payload, self._where, self.shown)
 
 
 def presented(keys: Mapping[str, str]) -> Headers:
@@ -55,6 +88,49 @@ def search(query: str, window: Window, options: Mapping[str, str]) -> Request:
     Raises:
         QueryError: the query is no JSON object.
     """
+    return Request(
+        path=f"/{options['index']}/_search?allow_partial_search_results=false",
+        content=orjson.dumps(_body(query, window, options)),
+        headers=JSON,
+    )
+
+
+def searches(queries: Sequence[str], window: Window, options: Mapping[str, str]) -> Request:
+    """Search an index by several queries.
+
+    Raises:
+        QueryError: a query is no JSON object.
+    """
+    header = {"allow_partial_search_results": False}
+    lines = [line for each in queries for line in (header, _body(each, window, options))]
+    return Request(
+        path=f"/{options['index']}/_msearch",
+        content=b"".join(orjson.dumps(each) + b"\n" for each in lines),
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+
+
+def answers(payload: Any, where: str, shown: Callable[[object], str]) -> Sequence[Any]:
+    """Give the answer to each of several searches.
+
+    Raises:
+        Throttled: one of them came too soon.
+        ProviderUnavailable: one of them has failed.
+        QueryError: one of them is refused.
+    """
+    for each in payload["responses"]:
+        status = each.get("status", _FINE)
+        told = f"{where} answers a search with {status}: {shown(words(each))}"
+        if status == _TOO_MANY:
+            raise Throttled(told)
+        if status >= _FAILED:
+            raise ProviderUnavailable(told)
+        if status != _FINE:
+            raise QueryError(f"{told}: correct the query")
+    return list(payload["responses"])
+
+
+def _body(query: str, window: Window, options: Mapping[str, str]) -> dict[str, Any]:
     try:
         body = orjson.loads(query)
     except orjson.JSONDecodeError as error:
@@ -65,12 +141,7 @@ def search(query: str, window: Window, options: Mapping[str, str]) -> Request:
     within = {"range": {options.get("timeField", "@timestamp"): bounds}}
     asked = {"bool": {"filter": [within, *([body["query"]] if "query" in body else [])]}}
     # Hits are not shown, and all of them are counted.
-    ours = {"size": 0, "track_total_hits": True, "query": asked}
-    return Request(
-        path=f"/{options['index']}/_search?allow_partial_search_results=false",
-        content=orjson.dumps(body | ours),
-        headers=JSON,
-    )
+    return body | {"size": 0, "track_total_hits": True, "query": asked}
 
 
 def found(payload: Any, where: str) -> Reading:

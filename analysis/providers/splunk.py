@@ -5,7 +5,7 @@ are added up.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -15,17 +15,22 @@ from analysis.errors import Partial, ProviderUnavailable, QueryError
 from analysis.http.exchange import HttpAnswer
 from analysis.model import Outcome, ProviderSpec
 from analysis.providers.connection import Headers
-from analysis.providers.counted import CountingProvider
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.series import Point, known, number
 from analysis.providers.store import Reading, Request
 from analysis.providers.windows import Window
 
 _API = re.compile(r"^(https?://)api\.", re.IGNORECASE)
 _SUMS = re.compile(r"\brollup\s*=\s*(['\"])(sum|delta)\1")
+_PUBLISHED = re.compile(r"""\.publish\s*\(\s*(?:(?:label\s*=\s*)?(['"])[^'"\\]*\1)?\s*\)""")
+_PUBLISH = re.compile(r"\bpublish\b")
+_GIVEN = re.compile(r"^(?:(\w+)\s*=(?!=)|(def|from|import)\b)", re.MULTILINE)
+#: The label of what a program publishes, before its number, where several are run as one.
+_LABEL = "tidegate"
 _MINUTE_MS = 60_000
 
 
-class SplunkProvider(CountingProvider):
+class SplunkProvider(SideBySideProvider):
     """Run a program over the window, at the realm of its address."""
 
     required: ClassVar[tuple[str, ...]] = ("sf_token_key",)
@@ -58,8 +63,33 @@ class SplunkProvider(CountingProvider):
         if not counted:
             return await super().ask_outcome(query, window)
         answer = await self.send(_run(query, window, _MINUTE_MS))
-        found = self.understand(answer, self._points)
-        return self.made_of(Reading(series=list(map(tuple, found))), window, counted=True)
+        found = self.understand(answer, lambda payload: self.read_count(payload, query, window))
+        return self.made_of(found, window, counted=True)
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Run all programs as one, which publishes what each of them does."""
+        given = [name for each in queries for name in {*map("".join, _GIVEN.findall(each))}]
+        if len(given) > len({*given}) or {"def", "from", "import"} & {*given}:
+            raise QueryError("the program gives names that others give, so it is run alone")
+        return _run(
+            "\n".join(_labelled(n, each) for n, each in enumerate(queries)), window, _MINUTE_MS
+        )
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the data that each program has published, and whatever else there is."""
+        labels = {
+            said["tsId"]: said["properties"]["sf_streamLabel"]
+            for kind, said in payload
+            if kind == "metadata"
+        }
+        known = {f"{_LABEL}{n}" for n, _ in enumerate(asked)}
+        if unknown := {*labels.values()} - known:
+            raise ValueError(f"labels of others: {len(unknown)}")
+        return [list(_of(f"{_LABEL}{n}", payload, labels)) for n, _ in enumerate(asked)]
+
+    def read_count(self, payload: Any, query: str, window: Window) -> Reading:
+        """Read the data of each minute, of which those within the window count."""
+        return Reading(series=list(map(tuple, self._points(payload))))
 
     def request(self, query: str, window: Window) -> Request:
         """Post the program, for one value over the whole window."""
@@ -106,6 +136,29 @@ class SplunkProvider(CountingProvider):
                 return message
             case _:
                 return ""
+
+
+def _labelled(number: int, program: str) -> str:
+    """Have a program publish under a label of ours.
+
+    Raises:
+        QueryError: it does not say plainly what it publishes.
+    """
+    label = f".publish(label='{_LABEL}{number}')"
+    labelled, found = _PUBLISHED.subn(lambda _: label, program)
+    if found != 1 or len(_PUBLISH.findall(program)) != 1:
+        raise QueryError("the program publishes several streams, so it is run alone")
+    return labelled
+
+
+def _of(label: str, payload: Any, labels: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """Give the events of a stream that are about a label, or about none."""
+    for kind, said in payload:
+        if kind == "data":
+            data = [each for each in said["data"] if labels[each["tsId"]] == label]
+            yield kind, said | {"data": data}
+        else:
+            yield kind, said
 
 
 def _run(program: str, window: Window, resolution: int) -> Request:

@@ -4,7 +4,7 @@ MQL is deprecated by Google; the option `language: promql` asks in PromQL.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -16,17 +16,17 @@ from analysis.identities import google
 from analysis.identities.tokens import TokenSigner
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
-from analysis.providers.counted import CountingProvider
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.ranges import check_range, ranged
 from analysis.providers.series import Point, known, number
 from analysis.providers.store import OPTIONS, Reading, Request, secret_of
-from analysis.providers.vectors import vector
+from analysis.providers.vectors import parts, side_by_side, vector
 from analysis.providers.windows import Window
 
 _PROJECT = re.compile("[a-z][a-z0-9:.-]{1,100}")
 
 
-class StackdriverProvider(CountingProvider):
+class StackdriverProvider(SideBySideProvider):
     """Ask a project, with the key of a service account or the controller's own account."""
 
     secret_keys: ClassVar[tuple[str, ...]] = ("project", "serviceAccountKey", "token")
@@ -95,6 +95,19 @@ class StackdriverProvider(CountingProvider):
             content=orjson.dumps({"query": query}),
             headers={"Content-Type": "application/json"},
         )
+
+    @classmethod
+    def takes_together(cls, spec: ProviderSpec) -> bool:
+        """Tell whether PromQL is spoken, in which counts are written."""
+        return dict(spec.options).get("language") == "promql"
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask for the series of all queries, each with a label."""
+        return self.request(side_by_side(queries), window)
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the series of each query."""
+        return parts(payload, len(asked))
 
     def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read time series, or a vector of PromQL."""

@@ -1,9 +1,35 @@
 """What stores that speak Prometheus's API answer an instant query with: a vector or a scalar."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from analysis.errors import QueryError
 from analysis.providers.series import Point, Series, number
+
+#: The label that tells what was asked by which of several queries.
+_PART = "tidegate_part"
+
+
+def side_by_side(queries: Sequence[str]) -> str:
+    """Write several queries as one, in PromQL or LogQL; each is one without a label of our own."""
+    # A comment of a query ends with its line.
+    return "\nor\n".join(
+        f'label_replace(\n{each}\n, "{_PART}", "{number}", "", "")'
+        for number, each in enumerate(queries)
+    )
+
+
+def parts(payload: Any, number: int) -> list[Any]:
+    """Give what each of so many queries would have been answered alone.
+
+    Raises:
+        TypeError, ValueError, LookupError: the answer is of another shape.
+    """
+    data, found = payload["data"], payload["data"]["result"]
+    mine = [[each for each in found if each["metric"][_PART] == str(n)] for n in range(number)]
+    if sum(map(len, mine)) != len(found):
+        raise ValueError("a series that was not asked for")
+    return [payload | {"data": data | {"result": each}} for each in mine]
 
 
 def vector(data: Any) -> list[Series]:

@@ -4,21 +4,24 @@ Only points within the window are asked for, minute by minute. Of a count they a
 """
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from analysis.errors import AnalysisError, QueryError, Throttled
 from analysis.http.exchange import HttpAnswer
 from analysis.model import ProviderSpec
-from analysis.providers.counted import CountingProvider
+from analysis.providers.counted import SideBySideProvider
 from analysis.providers.series import Point, known, number
 from analysis.providers.store import Reading, Request
 from analysis.providers.windows import Window
 
+#: The point tag that says which of several queries a series answers.
+_PART = "tidegate_part"
 _SUMS = re.compile(r"\s*align\(\s*1m\s*,\s*sum\s*,")
 
 
-class WavefrontProvider(CountingProvider):
+class WavefrontProvider(SideBySideProvider):
     """Ask the charts API of an instance, with a token."""
 
     required: ClassVar[tuple[str, ...]] = ("token",)
@@ -53,6 +56,18 @@ class WavefrontProvider(CountingProvider):
                 "cached": "false",
             },
         )
+
+    def request_together(self, queries: Sequence[str], window: Window) -> Request:
+        """Ask for the series of all queries, each with the number of its own in a tag."""
+        tagged = (f'taggify({each.strip()}, {_PART}, "{n}")' for n, each in enumerate(queries))
+        return self.request(f"collect({', '.join(tagged)})", window)
+
+    def parts(self, payload: Any, asked: Sequence[str]) -> Sequence[Any]:
+        """Give the series of each query."""
+        found: dict[str, list[Any]] = {str(n): [] for n, _ in enumerate(asked)}
+        for each in payload.get("timeseries") or ():
+            found[each["tags"][_PART]].append(each)
+        return [payload | {"timeseries": each} for each in found.values()]
 
     def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read the series; an instance answers with an error in its place as well."""

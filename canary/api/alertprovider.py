@@ -2,16 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
 from analysis.errors import QueryError
 from analysis.template import fill
-from canary.api.fields import PLUGIN, Form, Text, Url, wrong
+from canary.api.fields import PLUGIN, Form, Scalar, Text, Url, wrong
 from canary.api.meta import ApiModel, ObjectMeta, SecretReference
 from canary.api.rules import HAS_ADDRESS, rules
 
 WORDS = (
     "reason",
+    "cause",
     "message",
     "severity",
     "name",
@@ -42,6 +43,19 @@ Template = Annotated[Text, AfterValidator(_template)]
 """Text with `{{ reason }}` and its like."""
 
 
+LinkTemplate = Annotated[
+    str,
+    Form(
+        r"https?://[^\s/?#@{}]+([/?#].*)?",
+        "write an address that begins with http:// or https:// and names a host; {{ name }} and the "
+        "like may follow it",
+        maximum=1024,
+    ),
+    AfterValidator(_template),
+]
+"""An address with `{{ reason }}` and its like behind the host."""
+
+
 FieldName = Annotated[
     str,
     Form(
@@ -50,6 +64,24 @@ FieldName = Annotated[
         maximum=40,
     ),
 ]
+
+
+SettingName = Annotated[
+    str,
+    Form(
+        r"[a-z][A-Za-z0-9]*",
+        "write the name of a setting of the receiver, such as pageOnGates",
+        maximum=63,
+    ),
+]
+
+
+Settings = Annotated[
+    dict[SettingName, Scalar],
+    Field(max_length=16),
+    WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+]
+"""What was chosen of a receiver, by name. The API server leaves its values to us."""
 
 
 class AlertTemplate(ApiModel):
@@ -63,6 +95,21 @@ class AlertTemplate(ApiModel):
         default_factory=dict,
         max_length=10,
         description="What stands below it, by name; one that comes to nothing is left out.",
+    )
+
+
+class ReceiverLinks(ApiModel):
+    """Where alerts lead, beside the dashboard; what is filled in is encoded for an address."""
+
+    logs: LinkTemplate | None = Field(
+        default=None,
+        description="The logs of a Canary, such as "
+        "'https://grafana.example.com/explore?namespace={{ namespace }}&app={{ target }}'.",
+    )
+    runbook: LinkTemplate | None = Field(
+        default=None,
+        description="What to do about an alert, such as "
+        "'https://wiki.example.com/runbooks/{{ reason }}'.",
     )
 
 
@@ -117,6 +164,14 @@ class AlertProviderSpec(ApiModel):
     template: AlertTemplate | None = Field(
         default=None,
         description="Other words for its alerts, with {{ reason }}, {{ message }} and the like.",
+    )
+    links: ReceiverLinks | None = Field(
+        default=None, description="Where its alerts lead, beside the dashboard."
+    )
+    settings: Settings = Field(
+        default_factory=dict,
+        description="What else can be chosen of a receiver of its type, such as pageOnGates; a "
+        "setting that the type does not know is refused.",
     )
 
 

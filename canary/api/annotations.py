@@ -56,6 +56,8 @@ ACCEPTANCE = f"{PREFIX}acceptance"
 #: On a target that holds its primary: the Knative Revision that is promoted, and its revision.
 PRIMARY_REVISION = f"{PREFIX}primary-revision"
 PROMOTED = f"{PREFIX}promoted"
+#: On a Knative Service: the newest Revision that was ready, and the hash of the template it was made from.
+READY_REVISION = f"{PREFIX}ready-revision"
 #: The Knative Revision that the peer has promoted.
 PEER_PRIMARY_REVISION = "flagger.app/primary-revision"
 #: The spec that an adopted object had, as JSON.

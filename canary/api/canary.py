@@ -22,6 +22,7 @@ from canary.api.fields import (
     Url,
     Whole,
 )
+from canary.api.fleetreport import FleetReference
 from canary.api.managed_routes import ManagedRoute
 from canary.api.meta import ApiModel, NamespacedReference, ObjectMeta
 from canary.api.ordering import CanaryGroup
@@ -217,6 +218,11 @@ class CanarySpec(ApiModel):
         default=None,
         description="The Canaries that take their steps together, where their targets carry the "
         "same tidegate.dev/release.",
+    )
+    fleet: FleetReference | None = Field(
+        default=None,
+        description="The waves in which this Canary's releases reach several clusters: a run starts "
+        "when the plan grants it to this cluster.",
     )
     service: Service = Field(
         default_factory=lambda: Service(port=80),

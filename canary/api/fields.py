@@ -4,11 +4,19 @@ Each knows its own schema, so that the API server refuses what Python refuses.
 """
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict, WithJsonSchema
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    Strict,
+    WithJsonSchema,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -149,8 +157,8 @@ class Span:
         return value
 
 
-class _PortOrName:
-    """A port number, or the name of a container's port; 0 means unset, as in the Service API."""
+class NumberOrText(ABC):
+    """A number, or a text of some form."""
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
@@ -160,7 +168,16 @@ class _PortOrName:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
+        # What a rule costs on text of any length the API server cannot bound: Python checks it.
         return {"x-kubernetes-int-or-string": True}
+
+    @abstractmethod
+    def check(self, value: object) -> int | str:
+        """Return what was written, or raise with the remedy."""
+
+
+class _PortOrName(NumberOrText):
+    """A port number, or the name of a container's port; 0 means unset, as in the Service API."""
 
     def check(self, value: object) -> int | str:
         """Return the port, or raise with the remedy."""
@@ -174,6 +191,17 @@ class _PortOrName:
         raise wrong("write a port number from 0 to 65535 (not quoted), or a port's name")
 
 
+def _scalar(value: object) -> bool | int | str:
+    value = _whole(value)
+    if isinstance(value, bool | int) and abs(value) < 2**31:
+        return value
+    if isinstance(value, str) and len(value) <= 253:
+        return value
+    raise wrong("write true, false, a whole number, or a text of up to 253 characters")
+
+
+Scalar = Annotated[bool | int | str, PlainValidator(_scalar)]
+"""What can be chosen of a plug-in, which alone knows what it takes."""
 Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict()]
 Text = Annotated[str, Strict(), Field(max_length=1024)]

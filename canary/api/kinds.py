@@ -1,6 +1,6 @@
 """Kinds of Kubernetes objects, and the keys by which objects are found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 Manifest = dict[str, Any]
@@ -34,6 +34,8 @@ class Kind:
     kind: str
     plural: str
     namespaced: bool = True
+    remedy: str = field(default="install it", compare=False)
+    """What to do where no version of it is served."""
 
     def __hash__(self) -> int:
         """Hash what tells kinds apart: they are looked up all the time."""
@@ -43,6 +45,11 @@ class Kind:
     def resource(self) -> str:
         """The kind's name in RBAC rules and messages: `virtualservices.networking.istio.io`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def missing(self) -> str:
+        """Say that no version of it is served, and what to do."""
+        return f"{self.resource} is not installed in the cluster: {self.remedy}"
 
     def api_version(self, version: str) -> str:
         """Give the `apiVersion` of an object of this kind."""

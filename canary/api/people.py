@@ -15,6 +15,8 @@ from canary.api.meta import ApiModel, NamespacedReference, SecretReference
 from canary.api.rules import (
     APPROVALS_ARE_FOR_PEOPLE,
     DEADLINE_IS_FOR_GATES,
+    METADATA_IS_SHORT,
+    MOST_METADATA,
     WEBHOOK_HAS_URL,
     rules,
 )
@@ -72,12 +74,19 @@ class HookSecretReference(SecretReference):
     )
 
 
+OF_EVERY_HOOK = (
+    WEBHOOK_HAS_URL,
+    METADATA_IS_SHORT,
+    DEADLINE_IS_FOR_GATES,
+    APPROVALS_ARE_FOR_PEOPLE,
+)
+"""The rules of a hook; one with rules of its own has these as well."""
+
+
 class Webhook(ApiModel):
     """A call made at a certain point of a run."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(WEBHOOK_HAS_URL, DEADLINE_IS_FOR_GATES, APPROVALS_ARE_FOR_PEOPLE)
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*OF_EVERY_HOOK))
 
     type: Annotated[WebhookType, _TYPE[0], _TYPE[1]] = Field(
         default=WebhookType.ROLLOUT, description="When the call is made; empty means rollout."
@@ -105,8 +114,10 @@ class Webhook(ApiModel):
         alias="disableTLS",
         description="Whether the certificate of the url is accepted unseen. (TLS stays on.)",
     )
-    metadata: dict[Text, Annotated[str, Field(strict=True, max_length=65536)]] = Field(
-        default_factory=dict, max_length=100, description="Handed on in the call's body."
+    metadata: dict[Text, Annotated[str, Field(strict=True, max_length=MOST_METADATA)]] = Field(
+        default_factory=dict,
+        max_length=100,
+        description=f"Handed on in the call's body; {MOST_METADATA:,} characters in all at most.",
     )
     headers: dict[HeaderName, HeaderValue] = Field(
         default_factory=dict, max_length=16, description="Headers of the call."

@@ -336,6 +336,27 @@ WEBHOOK_HAS_URL = Rule(
 )
 
 
+#: Characters of the keys and values of a hook's metadata together: it is in the body of each call.
+MOST_METADATA = 65_536
+
+
+def _much_metadata(webhook: object) -> Iterator[Fault]:
+    metadata = part(webhook, "metadata")
+    pairs = metadata.items() if isinstance(metadata, Mapping) else ()
+    if sum(len(each) for pair in pairs for each in pair if isinstance(each, str)) > MOST_METADATA:
+        yield ("metadata",), metadata
+
+
+METADATA_IS_SHORT = Rule(
+    cel="!has(self.metadata) || self.metadata.map(k, size(k) + size(self.metadata[k])).sum() "
+    f"<= {MOST_METADATA}",
+    remedy=f"write at most {MOST_METADATA:,} characters in all, and name the rest by an address: it is "
+    "in the body of each call",
+    faults=_much_metadata,
+    field=".metadata",
+)
+
+
 def _deadline_without_gate(webhook: object) -> Iterator[Fault]:
     if present(webhook, "deadline") and not _is_gate(webhook):
         yield ("deadline",), part(webhook, "deadline")
@@ -711,6 +732,7 @@ BY_CEL = {
         SCORE_IS_ORDERED,
         NAMES_ARE_UNIQUE,
         WEBHOOK_HAS_URL,
+        METADATA_IS_SHORT,
         DEADLINE_IS_FOR_GATES,
         APPROVALS_ARE_FOR_PEOPLE,
         COOKIES_DIFFER,

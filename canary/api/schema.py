@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from analysis.durations import format_duration
+from canary.api.hub import HUB_KINDS
 from canary.api.kinds import copy_of
 from canary.api.meta import GROUP, VERSION
 from canary.api.resources import KINDS, CustomResource
@@ -44,7 +45,7 @@ _TRANSLATED = ("$ref", "$defs", "allOf", "anyOf", "const", "items", "properties"
 
 
 #: Lists whose items have a key, so that several writers can each own theirs.
-_KEYED_LISTS = {"conditions": ["type"]}
+_KEYED_LISTS = {"conditions": ["type"], "waves": ["name"]}
 
 
 class _Generator(GenerateJsonSchema):
@@ -128,7 +129,7 @@ def _only(patterns: Mapping[str, Any]) -> object:
 @cache
 def spec_schema(kind: str) -> Mapping[str, Any]:
     """Return the structural schema of a kind's spec; treat it as read-only."""
-    return next(structural(each.spec) for each in KINDS if each.name == kind)
+    return next(structural(each.spec) for each in (*KINDS, *HUB_KINDS) if each.name == kind)
 
 
 def _object_schema(kind: CustomResource) -> dict[str, Any]:
@@ -197,12 +198,17 @@ def _crd(kind: CustomResource) -> dict[str, Any]:
 
 def crds() -> dict[str, dict[str, Any]]:
     """Make the CustomResourceDefinitions, by kind; they are the caller's own."""
-    return copy_of(_crds())
+    return copy_of(_crds(KINDS))
+
+
+def hub_crds() -> dict[str, dict[str, Any]]:
+    """Make those of a fleet's hub, by kind; they are the caller's own."""
+    return copy_of(_crds(HUB_KINDS))
 
 
 @cache
-def _crds() -> dict[str, dict[str, Any]]:
-    return {kind.name: _crd(kind) for kind in KINDS}
+def _crds(kinds: tuple[CustomResource, ...]) -> dict[str, dict[str, Any]]:
+    return {kind.name: _crd(kind) for kind in kinds}
 
 
 def _dumper() -> type[yaml.SafeDumper]:
@@ -219,8 +225,17 @@ _Dumper = _dumper()
 
 def render() -> dict[str, str]:
     """Write the CustomResourceDefinitions as YAML, by file name."""
+    return _rendered(crds())
+
+
+def render_hub() -> dict[str, str]:
+    """Write those of a fleet's hub."""
+    return _rendered(hub_crds())
+
+
+def _rendered(definitions: Mapping[str, dict[str, Any]]) -> dict[str, str]:
     return {
         f"{crd['metadata']['name']}.yaml": _HEADER
         + yaml.dump(crd, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
-        for crd in crds().values()
+        for crd in definitions.values()
     }

@@ -309,6 +309,9 @@ class Hold(StatusModel):
 
     reason: Word = Field(description="What holds the run, in one CamelCase word.")
     since: Moment = Field(description="When it began; what it may take is counted from here.")
+    alerted: bool | None = Field(
+        default=None, description="True once people were alerted to it because it lasts."
+    )
 
 
 class CheckCounts(StatusModel):
@@ -463,7 +466,16 @@ class Run(StatusModel):
     )
     expedited: Word = Field(
         default="",
-        description="Who has expedited the run, and why; it waits for no window and in no line.",
+        description="Who has expedited the run, and why; it waits for no window, in no line and for "
+        "no wave.",
+    )
+    awaits_wave: bool = Field(
+        default=False,
+        description="Whether it waits for its FleetPlan, where it has not started yet.",
+    )
+    wave: Word = Field(
+        default="",
+        description="The wave of its FleetPlan by which it was granted to this cluster.",
     )
     queue: Sentence = Field(
         default="",

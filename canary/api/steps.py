@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from canary.api.fields import Flag, Form, Percent, Span, Whole
 from canary.api.meta import ApiModel
 from canary.api.metrics import MetricSpec
-from canary.api.people import Webhook
+from canary.api.people import OF_EVERY_HOOK, Webhook
 from canary.api.rules import (
     HOOK_IS_FOR_A_STEP,
     MATCHED_STEP_HAS_WEIGHT,
@@ -32,7 +32,7 @@ StepName = Annotated[
 class StepWebhook(Webhook):
     """A call that is made in one step of a run."""
 
-    model_config = ConfigDict(json_schema_extra=rules(HOOK_IS_FOR_A_STEP))
+    model_config = ConfigDict(json_schema_extra=rules(HOOK_IS_FOR_A_STEP, *OF_EVERY_HOOK))
 
 
 class AnalysisStep(ApiModel):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from canary.api.alertprovider import AlertProvider
 from canary.api.canary import Canary
 from canary.api.deliverypolicy import DeliveryPolicy
+from canary.api.fleetplan import FleetPlan
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.rules import BY_CEL
 from canary.api.schema import spec_schema
@@ -24,6 +25,7 @@ __all__ = [
     "parse_alert_provider",
     "parse_canary",
     "parse_delivery_policy",
+    "parse_fleet_plan",
     "parse_metric_template",
 ]
 
@@ -75,6 +77,11 @@ def parse_alert_provider(obj: Mapping[str, Any]) -> AlertProvider:
 def parse_delivery_policy(obj: Mapping[str, Any]) -> DeliveryPolicy:
     """Read a DeliveryPolicy; InvalidSpec names every problem."""
     return _parse(obj, DeliveryPolicy)
+
+
+def parse_fleet_plan(obj: Mapping[str, Any]) -> FleetPlan:
+    """Read a FleetPlan; InvalidSpec names every problem."""
+    return _parse(obj, FleetPlan)
 
 
 def _parse(obj: object, model: type[_Model]) -> _Model:

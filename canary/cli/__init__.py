@@ -32,6 +32,7 @@ _COMMANDS = {
         "canary.cli.commands",
         "Pass the windows and the line of every DeliveryPolicy, for one run.",
     ),
+    "fleet": ("canary.cli.fleet", "Coordinate releases over clusters."),
     "get": ("canary.cli.status", "Show where a Canary is and what it waits for."),
     "go": ("canary.cli.stopping", "Let Canaries go on that stop has stopped."),
     "history": ("canary.cli.history", "List the past runs of a Canary."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 
@@ -20,8 +21,10 @@ from canary.cli.bygone import (
 from canary.cli.common import DurationParam
 from canary.cli.connection import Place
 from canary.cli.ending import Failed
+from canary.cli.ends_chart import EndsPanel, save_ends_png
 from canary.cli.naming import reading_command
 from canary.cli.questions import AskedCanary, of_file, record_of, stored_canary
+from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.errors import InvalidSpec
 from canary.simulation.release import ReleaseResult
@@ -53,6 +56,7 @@ _FINEST = timedelta(minutes=1)
     show_default=True,
     help="After which time a release that has not ended is given up.",
 )
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
 @about_the_past(since="168h", side=SideAsked.PRIMARY)
 @reading_command
 async def backtest(
@@ -62,6 +66,7 @@ async def backtest(
     against: tuple[str, ...],
     every: timedelta,
     within: timedelta,
+    png: Path | None,
     past: PastAsked,
     report: ReportForm,
 ) -> None:
@@ -93,6 +98,10 @@ async def backtest(
         left_out=tuple(dict.fromkeys(reason for each in gates for reason in each.left_out)),
     )
     await report.give(backtest_shown(tested), backtest_document(tested), lambda: _page(tested))
+    if png is not None:
+        panel = EndsPanel(title=tested.canary, ends=tested.ends, horizon=within)
+        save_ends_png([panel], png, "past releases rolled back, by time")
+        Screen.aside().line(f"saved {png}")
 
 
 def _page(tested: Backtest) -> str:

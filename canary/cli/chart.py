@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from analysis.model import Bounds
 from canary.errors import CanaryError
@@ -76,24 +77,37 @@ def save_png(metrics: Sequence[Drawn], path: Path, title: str) -> None:
     Raises:
         CanaryError: matplotlib is not installed.
     """
+    figure, panels = panels_of(len(metrics), title)
+    for panel, metric in zip(panels, metrics, strict=False):
+        panel.plot([moment for moment, _ in metric.points], [value for _, value in metric.points])
+        for bound in (metric.bound.min, metric.bound.max):
+            if bound is not None:
+                panel.axhline(bound, color="tab:red", linestyle="--")
+        name_panel(panel, f"{metric.name}: {metric.bound.text}", metric.unit)
+    figure.savefig(path)
+
+
+def panels_of(number: int, title: str) -> tuple[Any, Sequence[Any]]:
+    """Make a figure with so many panels, one below the other, and at least one.
+
+    Raises:
+        CanaryError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise CanaryError(
             "--png: matplotlib is not installed; install it with: pip install 'tidegate[charts]'"
         ) from error
-    figure = Figure(figsize=(10, 3 * max(len(metrics), 1)), layout="constrained")
+    rows = max(number, 1)
+    figure = Figure(figsize=(10, 3 * rows), layout="constrained")
     # No name is mathematics, whatever dollar signs it has.
     figure.suptitle(title, parse_math=False)
-    panels = figure.subplots(max(len(metrics), 1), 1, squeeze=False)
-    for panel, metric in zip(panels[:, 0], metrics, strict=False):
-        panel.plot([moment for moment, _ in metric.points], [value for _, value in metric.points])
-        for bound in (metric.bound.min, metric.bound.max):
-            if bound is not None:
-                panel.axhline(bound, color="tab:red", linestyle="--")
-        panel.set_title(
-            f"{metric.name}: {metric.bound.text}", loc="left", fontsize="medium", parse_math=False
-        )
-        panel.set_ylabel(metric.unit, parse_math=False)
-        panel.grid(visible=True, alpha=0.3)
-    figure.savefig(path)
+    return figure, list(figure.subplots(rows, 1, squeeze=False)[:, 0])
+
+
+def name_panel(panel: Any, title: str, unit: str) -> None:
+    """Write what a panel shows, and in which unit."""
+    panel.set_title(title, loc="left", fontsize="medium", parse_math=False)
+    panel.set_ylabel(unit, parse_math=False)
+    panel.grid(visible=True, alpha=0.3)

@@ -279,12 +279,12 @@ def _among(canaries: list[_Read]) -> Iterator[Finding]:
 
 
 def _beside(one: _Read, other: _Read) -> bool:
-    """Tell whether two Canaries will be in one namespace; without one, those of one file are."""
+    """Tell whether two Canaries will be in one cluster; without a namespace, those of one file are."""
     if (one.document.namespace, one.document.name) == (
         other.document.namespace,
         other.document.name,
     ):
         return False
     if one.document.namespace and other.document.namespace:
-        return one.document.namespace == other.document.namespace
+        return True
     return one.document.file == other.document.file

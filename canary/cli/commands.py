@@ -194,6 +194,8 @@ pause = _command("pause", "Hold the run under way at its weight.")
 resume = _command("resume", "Go on with a paused run.")
 skip = _command("skip", "Go on from the step of the run at once, or with another step.")
 expedite = _command(
-    "expedite", "Let the run under way pass the windows and the line of every DeliveryPolicy."
+    "expedite",
+    "Let the run under way pass the windows and the line of every DeliveryPolicy, and the waves of a "
+    "FleetPlan.",
 )
 promote = _command("promote", "Promote the revision under test now, without further analysis.")

@@ -112,6 +112,18 @@ def reaching_a_cluster(command: _Command) -> _Command:
     return with_common(command)
 
 
+text_or_json = click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or one document for programs.",
+)
+"""The option of commands that report what they found; they take it as `form`."""
+
+
 def acts_for() -> tuple[str, tuple[str, ...]] | None:
     """Tell for whom to act: a user and groups; None for oneself.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from canary.api.schema import render
+from canary.api.schema import render, render_hub
 
 
 @click.command
@@ -16,9 +16,14 @@ from canary.api.schema import render
     type=click.Path(file_okay=False, path_type=Path),
     help="Write one file a kind into this folder; may be given several times.",
 )
-def crds(directories: tuple[Path, ...]) -> None:
+@click.option(
+    "--hub",
+    is_flag=True,
+    help="Those of a fleet's hub (FleetPlan, FleetReport) instead of a controller's own.",
+)
+def crds(directories: tuple[Path, ...], *, hub: bool) -> None:
     """Print the CustomResourceDefinitions as YAML, or write them into folders."""
-    files = render()
+    files = render_hub() if hub else render()
     if not directories:
         click.echo("---\n".join(files.values()), nl=False)
     for directory in directories:

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _ADDRESS = re.compile(r"https?://[^\s/]+\S*")
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_ORIGIN = re.compile(
+    rf"(https://{_LABEL}(\.{_LABEL})*|http://(localhost|127\.0\.0\.1))(:[0-9]{{1,5}})?"
+)
+"""What a browser calls a site: without a path, and without the wildcards that a policy may have."""
 _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 30.0
 _EXAMPLES = """\b
@@ -42,6 +47,18 @@ Examples:
   tidegate dashboard --auth oidc --listen :8080 --public-url https://tidegate.example.com \
     --oidc-issuer https://login.example.com --oidc-client-id tidegate
 """
+
+
+def _origins(
+    _context: click.Context, _parameter: click.Parameter, written: tuple[str, ...]
+) -> tuple[str, ...]:
+    for each in written:
+        if not _ORIGIN.fullmatch(each):
+            raise click.BadParameter(
+                f"{each!r}: write an origin, such as https://portal.example.com or "
+                "https://portal.example.com:8443: no path, and each portal by its whole name"
+            )
+    return written
 
 
 @click.command(epilog=_EXAMPLES)
@@ -87,6 +104,14 @@ Examples:
     "/metrics and without a login; nowhere when left out.",
 )
 @click.option("--root-path", default="", help="The path below which others reach it: /tidegate.")
+@click.option(
+    "--frame-ancestors",
+    multiple=True,
+    metavar="ORIGIN",
+    callback=_origins,
+    help="With another --auth than kubeconfig: a portal whose pages may show these in a frame, such "
+    "as https://portal.example.com; none when left out. May be repeated.",
+)
 @click.option("--read-only", is_flag=True, help="Show everything, and offer no command.")
 @click.option(
     "--prometheus",
@@ -109,6 +134,7 @@ def dashboard(
     *,
     opens: bool | None,
     read_only: bool,
+    frame_ancestors: tuple[str, ...],
     prometheus: str | None,
     links_key_file: Path | None,
     **ways: Any,
@@ -129,6 +155,8 @@ def dashboard(
         )
     if alone_here and metrics_listen:
         raise click.UsageError("write --metrics-listen with another --auth than kubeconfig")
+    if alone_here and frame_ancestors:
+        raise click.UsageError("write --frame-ancestors with another --auth than kubeconfig")
     host, number = _host_and_port("--listen", listen or ":0")
     metrics_at = _host_and_port("--metrics-listen", metrics_listen) if metrics_listen else None
     if root_path and (alone_here or not _PATH.fullmatch(root_path)):
@@ -166,6 +194,7 @@ def dashboard(
             namespaces=namespaces,
             root_path=root_path,
             read_only=read_only,
+            frame_ancestors=frame_ancestors,
             examine=cluster_examined,
             earlier=_earlier(prometheus),
             chat=chat,

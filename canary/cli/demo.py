@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from canary.cli.ending import Failed
+from canary.demo.fleet import tell_of_fleet
 from canary.demo.manifests import ROUTERS
 from canary.demo.story import tell
 from tidegate_embedded.process import ProgramFailed
@@ -32,20 +33,28 @@ from tidegate_embedded.process import ProgramFailed
 @click.option(
     "--dashboard", is_flag=True, help="Print an address at which a browser shows it as well."
 )
-def demo(router: str, metrics: str, *, keep: bool, dashboard: bool) -> None:
+@click.option(
+    "--clusters",
+    type=click.IntRange(1, 5),
+    default=1,
+    show_default=True,
+    help="With more than one, releases reach them in waves.",
+)
+def demo(router: str, metrics: str, *, keep: bool, dashboard: bool, clusters: int) -> None:
     """Watch a good release promoted and a bad one rolled back, with real requests."""
     if metrics == "auto":
         metrics = "prometheus" if shutil.which("prometheus") else "scrape"
+    if clusters > 1 and (keep or dashboard):
+        flag = "--keep" if keep else "--dashboard"
+        raise click.UsageError(f"{flag}: it is about one cluster: leave --clusters out")
     try:
-        endings, stats = asyncio.run(
-            tell(
-                router=router,
-                metrics=metrics,
-                keep=keep,
-                program=_program(),
-                dashboard=dashboard,
+        if clusters > 1:
+            work = tell_of_fleet(clusters=clusters, router=router, metrics=metrics)
+        else:
+            work = tell(
+                router=router, metrics=metrics, keep=keep, program=_program(), dashboard=dashboard
             )
-        )
+        endings, stats = asyncio.run(work)
     except KeyboardInterrupt:
         return
     except ProgramFailed as failed:

@@ -16,9 +16,7 @@ from canary.cli.screen import Screen
 from canary.cli.watching import until_interrupted
 from canary.cluster.cluster import Cluster
 from canary.controller.events import EVENT
-from canary.views.blocks import Line, Styled
-from canary.views.events import EventView, event_view, of_canary, since
-from canary.views.moments import moment
+from canary.views.events import EventView, event_line, event_view, of_canary, since
 
 _EXAMPLES = """\b
 Examples:
@@ -89,10 +87,4 @@ def _print(listed: Iterable[EventView], form: str | None) -> None:
         if form:
             screen.lines(as_json(each.document()))
         else:
-            screen.tell(*_line(each, now))
-
-
-def _line(event: EventView, now: datetime) -> Line:
-    at = moment(event.at, now) if event.at else "–"
-    colour = "yellow" if event.type == "Warning" else "green"
-    return (f"{at}  ", Styled(event.reason, colour), f"  {event.message}")
+            screen.tell(*event_line(each, now))

@@ -48,7 +48,8 @@ async def canaries(cluster: Cluster, *, namespace: str, router: str) -> AsyncIte
     yield good("Canaries", number_of("Canary", len(manifests)).replace("Canarys", "Canaries"))
     for kind, named in sorted(_kinds_of(records).items(), key=lambda each: each[0].resource):
         if await cluster.discover(kind) is None:
-            yield bad("router", f"{named} needs {kind.resource}, which the cluster does not serve")
+            missing = f"{kind.resource}, which the cluster does not serve: {kind.remedy}"
+            yield bad("router", f"{named} needs {missing}")
     async for each in _stores(cluster, namespace):
         yield each
     for record in records[:_READ_AT_MOST]:

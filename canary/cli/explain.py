@@ -12,8 +12,8 @@ from canary.cli.screen import Screen
 from canary.cli.silence import silence
 from canary.cluster.cluster import Cluster
 from canary.dashboard.rights import Rights
-from canary.views.canary import canary_view
 from canary.views.explain import explanation, explanation_document
+from canary.views.foreseen import foreseen_view
 
 _EXAMPLES = """\b
 Examples:
@@ -29,7 +29,7 @@ Examples:
 async def explain(cluster: Cluster, place: Place, *, form: str | None) -> None:
     """Say why a Canary is where it is: what it waits for, until when, and what you may do now."""
     manifest = await read_canary(cluster, place)
-    view = canary_view(manifest, foresees=True)
+    view = foreseen_view(manifest)
     now = here()
     silent = await silence(cluster, place, manifest)
     allowed = await Rights(cluster).to_canaries(place.group, place.namespace)

@@ -24,6 +24,11 @@ class Level(StrEnum):
     DIFFERENCE = "differs"
     """It stays as it is, and does something else."""
 
+    @property
+    def styled(self) -> Styled:
+        """Write it in its colour."""
+        return Styled(self.value, _STYLES[self])
+
 
 _STYLES = {
     Level.ERROR: "bold red",
@@ -50,8 +55,7 @@ class Finding:
     def shown(self) -> Line:
         """Write it as editors find it: file, line, level, and the sentence."""
         about = f"{self.object}: " if self.object else ""
-        level = Styled(self.level.value, _STYLES[self.level])
-        return (f"{self.file}:{self.line}: ", level, f": {about}{self.message}")
+        return (f"{self.file}:{self.line}: ", self.level.styled, f": {about}{self.message}")
 
     @property
     def annotation(self) -> str:

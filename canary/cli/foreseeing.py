@@ -1,12 +1,15 @@
 """What a run of a Canary would meet in a cluster: found out by reading, and by asking each query."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from analysis.asking import Providers
+from analysis.clustering import clustering_of
 from analysis.errors import Busy
-from analysis.model import Ask, Metric, NoData, Outcome, QueryFailure, Sample, Signal
+from analysis.evidence import Count
+from analysis.model import Arm, Ask, Metric, NoData, Outcome, QueryFailure, Sample, Signal
+from analysis.providers import CountsHalves, Provider
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.metrictemplate import MetricTemplate
 from canary.cli.connection import Place
@@ -24,11 +27,13 @@ from canary.controller.secrets import SecretReader, presented
 from canary.controller.templates import alert_provider_key
 from canary.errors import CanaryError, Forbidden, NotFound, Problem
 from canary.views.outlook import Outlook, outlook
-from canary.views.sight import Sight, sight
+from canary.views.sight import Bursts, Sight, sight
 
 #: What a count is called.
 UNANSWERED = "no answer to this machine"
 """Where a query failed: the controller may reach what this machine does not."""
+_BLOCK, _BLOCKS = timedelta(minutes=1), 120
+"""How long is looked back to find how much bad requests come together."""
 _COUNTED = {
     Signal.REQUESTS: "requests",
     Signal.BAD: "bad requests",
@@ -53,6 +58,8 @@ class Foreseen:
     """What each query answers now."""
     sights: tuple[Sight, ...]
     """What judges that compare would see in the run."""
+    bursts: tuple[Bursts, ...]
+    """How much bad requests came together lately, by metric; without those that are not known."""
     missing: tuple[str, ...]
     """The rights that the caller has not and may need."""
 
@@ -84,6 +91,7 @@ async def foresee(
             problems.append(Problem("spec.targetRef.name", record.target, remedy))
     answers: list[str] = []
     sights: list[Sight] = []
+    bursts: list[Bursts] = []
     if not record.problems:
         specs = tuple(each for _, each in record.canary.spec.analysis.placed_metrics())
         stored = await stored_templates(cluster, place, specs)
@@ -107,6 +115,7 @@ async def foresee(
                     answers += (_answer(metric, *each) for each in outcomes.items())
                     if (seen := sight(metric, outcomes, at, run.steps)) is not None:
                         sights.append(seen)
+                        bursts += [each async for each in _bursts(providers, metric, at)]
     return Foreseen(
         place=place,
         record=record,
@@ -116,6 +125,7 @@ async def foresee(
         problems=tuple(problems),
         answers=tuple(answers),
         sights=tuple(sights),
+        bursts=tuple(bursts),
         missing=tuple([each async for each in _missing(cluster, place, run)]),
     )
 
@@ -130,7 +140,8 @@ async def _not_served(cluster: Cluster, record: CanaryRecord) -> AsyncIterator[P
         kinds.append(("spec.autoscalerRef.kind", reference and reference.kind, record.scaler.kind))
     for field, value, kind in kinds:
         if await cluster.discover(kind) is None:
-            yield Problem(field, value, f"the cluster does not serve {kind.resource}; install it")
+            remedy = f"the cluster does not serve {kind.resource}; {kind.remedy}"
+            yield Problem(field, value, remedy)
 
 
 async def _broken(cluster: Cluster, record: CanaryRecord) -> AsyncIterator[Problem]:
@@ -188,6 +199,32 @@ async def _asked(providers: Providers, metric: Metric, at: datetime) -> dict[Ask
         except Busy as busy:
             outcomes[ask] = QueryFailure(reason=str(busy))
     return outcomes
+
+
+async def _bursts(providers: Providers, metric: Metric, at: datetime) -> AsyncIterator[Bursts]:
+    """Find out how much bad requests came together on single pods of the primary."""
+    counted = {ask.signal: ask.query for ask in metric.asks if ask.arm is Arm.PRIMARY}
+    some = counted.get(Signal.BAD) or counted.get(Signal.GOOD, "")
+    asked = (counted.get(Signal.REQUESTS, ""), some)
+
+    async def halves(provider: Provider) -> Sequence[tuple[Count, Count]]:
+        if not isinstance(provider, CountsHalves):
+            return ()
+        return await provider.halves(asked, at, _BLOCK, _BLOCKS)
+
+    found = await providers.guard(metric, halves)
+    if isinstance(found, QueryFailure):
+        return
+    if Signal.BAD not in counted:
+        found = [(_rest(one), _rest(other)) for one, other in found]
+    measured = clustering_of(found)
+    if measured:
+        yield Bursts(metric=metric.name, over=_BLOCKS * _BLOCK, measured=measured)
+
+
+def _rest(count: Count) -> Count:
+    """Count what was not good."""
+    return Count(count.requests, max(count.requests - count.bad, 0.0))
 
 
 def _answer(metric: Metric, ask: Ask, outcome: Outcome) -> str:

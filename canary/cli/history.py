@@ -12,7 +12,7 @@ from canary.cluster.cluster import Cluster
 from canary.controller.logs import printable
 from canary.views.canary import canary_view
 from canary.views.fleet import Columns
-from canary.views.history import run_rows, run_told, wide_rows
+from canary.views.history import runs_block, wide_rows
 
 _EXAMPLES = """\b
 Examples:
@@ -48,6 +48,4 @@ async def history(cluster: Cluster, place: Place, *, limit: int | None, form: st
         columns = Columns.of(rows, flexible=0, width=None)
         screen.lines(map(columns.line, rows))
         return
-    screen.show((run_rows(runs, here()),))
-    for each in runs:
-        screen.tell(run_told(each))
+    screen.show(runs_block(runs, here()))

@@ -14,6 +14,7 @@ from canary.cli.connection import Place, connected
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.ending import Failed
 from canary.cli.list_watch import ChangingRows, watch_rows
+from canary.cli.naming import AUTO, groups_of
 from canary.cli.offering import offer_namespaces
 from canary.cli.program import called
 from canary.cli.screen import Screen
@@ -102,8 +103,10 @@ class Alone:
 )
 @click.option(
     "--api-group",
-    type=click.Choice([GROUP, PEER_GROUP]),
-    help="Only this API group; both, where they are served, when left out.",
+    type=click.Choice([AUTO, GROUP, PEER_GROUP]),
+    default=AUTO,
+    show_default=True,
+    help="The API group; with auto all that are served.",
 )
 @reaching_a_cluster
 def list_canaries(
@@ -112,7 +115,7 @@ def list_canaries(
     phases: tuple[str, ...],
     order: str,
     form: str | None,
-    api_group: str | None,
+    api_group: str,
     kubeconfig: str | None,
     context: str | None,
     *,
@@ -131,8 +134,7 @@ def list_canaries(
     if watch and (form == "yaml" or order != "name"):
         raise click.UsageError("--watch has no --sort, and no -o yaml; leave them out")
     selection = Selection(phases=frozenset(phases), held=held, failing=failing)
-    groups = (api_group,) if api_group else (GROUP, PEER_GROUP)
-
+    groups = groups_of(api_group)
     alone = Alone()
 
     async def work(cluster: Cluster) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from canary.api.meta import API_VERSION
-from canary.cli.common import reaching_a_cluster
+from canary.cli.common import reaching_a_cluster, text_or_json
 from canary.cli.connection import connected, with_plugins, with_router
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo
@@ -53,15 +53,7 @@ Examples:
     metavar="DIR",
     help="Write the files that change below this folder, under the names they have; - prints them.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines for people, or one document for programs.",
-)
+@text_or_json
 @with_plugins
 @reaching_a_cluster
 def migrate(

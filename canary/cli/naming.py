@@ -17,14 +17,15 @@ from canary.cluster.cluster import Cluster
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _CANARY_WORDS = frozenset({"canary", "canaries"})
-_AUTO = "auto"
+AUTO = "auto"
+"""Whichever API group it is in."""
 
 _Command = Callable[..., None]
 
 of_api_group = click.option(
     "--api-group",
-    type=click.Choice([_AUTO, GROUP, PEER_GROUP]),
-    default=_AUTO,
+    type=click.Choice([AUTO, GROUP, PEER_GROUP]),
+    default=AUTO,
     show_default=True,
     help="The API group; with auto the one that has it, tidegate.dev first.",
 )
@@ -33,7 +34,7 @@ of_api_group = click.option(
 
 def groups_of(api_group: str) -> tuple[str, ...]:
     """Give the API groups that `--api-group` means, in the order in which they are looked into."""
-    return (GROUP, PEER_GROUP) if api_group == _AUTO else (api_group,)
+    return (GROUP, PEER_GROUP) if api_group == AUTO else (api_group,)
 
 
 everywhere_by_name = click.option(

@@ -9,9 +9,9 @@ import click
 
 from canary.api.alertprovider import AlertProvider
 from canary.api.kinds import Manifest, ObjectKey
-from canary.api.meta import GROUP, NamespacedReference
+from canary.api.meta import GROUP, VERSION, NamespacedReference
 from canary.api.people import AlertReference
-from canary.api.status import Severity
+from canary.api.status import CanaryStatus, Phase, Run, Severity
 from canary.api.validation import parse_alert_provider
 from canary.cli.common import reaching_a_cluster
 from canary.cli.connection import connected, with_plugins
@@ -22,11 +22,13 @@ from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.alerts import AlertSender, Speaker
 from canary.controller.canaries import CanaryKey
-from canary.controller.messages import BLOCKED, gate_buttons, worded
+from canary.controller.messages import BLOCKED, gate_buttons, leading, worded
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import alert_provider_kind
+from canary.controller.wholes import whole_with
 from canary.errors import NotFound
 from canary.notifiers import Alert, NotDelivered
+from canary.notifiers.whole import NOTHING_MORE, AlertWhole
 
 _SEVERITIES = {
     "RolledBack": Severity.ERROR,
@@ -40,11 +42,6 @@ _BEGINS = "RunStarted"
 _NOWHERE = CanaryKey(group=GROUP, namespace="default", name="test")
 _BUTTONS = gate_buttons(_NOWHERE, "test", {"confirm-promotion/0/0": "confirm-promotion"})
 """They lead to no gate: who presses one reads that, and so sees that a press arrives."""
-_TEAMS = (
-    "Teams accepts a message before its workflow has run: see in the channel whether there is a "
-    "card; if not, open the workflow's run history"
-)
-
 _EXAMPLES = """\b
 Examples:
   tidegate notify test on-call -n shop
@@ -114,13 +111,13 @@ def try_out(
         key = CanaryKey(group=group, namespace=within, name="test")
         try:
             speaker = await sender.speaker(key, reference)
-            told = await _send(speaker, reason, within, threads=found.spec.threads)
+            told = await _send(speaker, reason, key, threads=found.spec.threads)
         except NotDelivered as error:
             raise Failed(f"{within}/{provider} did not take it: {error}") from error
         screen = Screen()
         screen.line(f"{within}/{provider} has taken {told}")
-        if found.spec.type == "msteams":
-            screen.line(_TEAMS)
+        if speaker.notifier.remark:
+            screen.line(speaker.notifier.remark)
 
     connected(kubeconfig, context, work)
 
@@ -146,7 +143,7 @@ async def _read(
     )
 
 
-async def _send(speaker: Speaker, reason: str, namespace: str, *, threads: bool) -> str:
+async def _send(speaker: Speaker, reason: str, key: CanaryKey, *, threads: bool) -> str:
     """Send what a receiver gets of a run; say what it was.
 
     Raises:
@@ -159,7 +156,10 @@ async def _send(speaker: Speaker, reason: str, namespace: str, *, threads: bool)
 
     def alert(of: str) -> Alert:
         buttons = _BUTTONS if speaker.buttons and of == BLOCKED else ()
-        return replace(worded(_alert(of, namespace), speaker.template), buttons=buttons)
+        told = leading(worded(_alert(of, key.namespace), speaker.template), speaker.links)
+        return replace(
+            told, buttons=buttons, whole=_whole(key) if speaker.notifier.whole else NOTHING_MORE
+        )
 
     notifier = speaker.notifier
     thread = None
@@ -179,6 +179,15 @@ async def _send(speaker: Speaker, reason: str, namespace: str, *, threads: bool)
         await notifier.update(alert(reason), thread)
         said.append("an edit of the first")
     return ", ".join(said)
+
+
+def _whole(key: CanaryKey) -> AlertWhole:
+    """Give the whole of a Canary whose first run has just begun."""
+    metadata = {"namespace": key.namespace, "name": key.name}
+    manifest = {"apiVersion": f"{key.group}/{VERSION}", "metadata": metadata}
+    run = Run(id="1-test", revision="test", started_at=datetime.now(UTC))
+    status = CanaryStatus(phase=Phase.PROGRESSING, run=run, runs=1)
+    return whole_with(key, manifest, status, number=1, dashboard="")
 
 
 def _alert(reason: str, namespace: str) -> Alert:

@@ -156,6 +156,8 @@ def _show(
                 "here, and name it with --metrics-server"
             )
         screen.show(shown_sights(each.sights))
+        for seen in each.bursts:
+            screen.tell(seen.told)
         for warning in each.record.warnings:
             screen.tell(Styled(f"warning: {warning}", "yellow"))
         for right in each.missing:
@@ -231,6 +233,15 @@ def _document(each: Foreseen, images: tuple[str, ...]) -> dict[str, object]:
                 ],
             }
             for seen in each.sights
+        ],
+        "bursts": [
+            {
+                "metric": seen.metric,
+                "measured": seen.measured,
+                "clustering": seen.allowance,
+                "overSeconds": seen.over.total_seconds(),
+            }
+            for seen in each.bursts
         ],
         "warnings": [str(warning) for warning in each.record.warnings],
         "missingRights": list(each.missing),

@@ -174,10 +174,10 @@ def _heading() -> Line:
 
 
 def _table(rows: Rows) -> RenderableType:
-    """Draw rows; the second column, of names, gives way where it is narrow, and cuts none."""
+    """Draw rows; one column gives way where it is narrow, and nothing is cut."""
     table = Table(box=None, pad_edge=False)
     for number, title in enumerate(rows.header):
-        table.add_column(title, no_wrap=number != 1, overflow="fold")
+        table.add_column(title, no_wrap=number != rows.flexible, overflow="fold")
     for row in rows.rows:
         table.add_row(*(_words((cell,)) for cell in row))
     return table

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import click
 
@@ -13,6 +14,7 @@ from canary.cli.connection import (
 )
 from canary.cli.documents import as_json
 from canary.cli.ending import Failed
+from canary.cli.ends_chart import EndsPanel, save_ends_png
 from canary.cli.manifests import from_files
 from canary.cli.questions import in_files, read_documents, record_of, traits_of
 from canary.cli.scenarios import AS_GOOD, PERCENT, MeaningParam, Regression, RegressionParam
@@ -36,6 +38,7 @@ Examples:
   tidegate simulate canary.yaml --requests 600 --errors 0.5
   tidegate simulate canary.yaml --regression 2 --regression 20% --runs 1000
   tidegate simulate canary.yaml --metric request-duration=250~40 -o json
+  tidegate simulate canary.yaml --html report.html --png report.png
 """
 
 
@@ -115,6 +118,8 @@ Examples:
     help="How many releases of each kind.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where chance begins.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Save a report.")
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
 @with_plugins
 def simulate(
@@ -134,6 +139,8 @@ def simulate(
     within: timedelta,
     runs: int,
     seed: int,
+    html: Path | None,
+    png: Path | None,
     form: str | None,
 ) -> None:
     """Show how often a gate would be wrong."""
@@ -166,9 +173,30 @@ def simulate(
     screen = Screen()
     if form:
         screen.lines(as_json({"simulations": [simulation_document(each) for each in simulations]}))
-        return
-    for each in simulations:
-        screen.show(simulation_shown(each))
+    else:
+        for each in simulations:
+            screen.show(simulation_shown(each))
+    if html is not None:
+        html.write_text(_page(simulations), encoding="utf-8")
+        Screen.aside().line(f"saved {html}")
+    if png is not None:
+        save_ends_png([_panel(each) for each in simulations], png, "releases rolled back, by time")
+        Screen.aside().line(f"saved {png}")
+
+
+def _page(simulations: list[Simulation]) -> str:
+    # Its templates are loaded where a report is asked for.
+    from canary.dashboard.reports import simulation_report
+
+    return simulation_report(simulations)
+
+
+def _panel(simulation: Simulation) -> EndsPanel:
+    return EndsPanel(
+        title=simulation.canary,
+        ends=tuple(each.ends for each in simulation.scenarios),
+        horizon=simulation.setting.horizon,
+    )
 
 
 def _canaries(names: tuple[str, ...], namespace: str, router: str) -> Iterator[CanaryRecord]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from canary.api.canary import CanarySpec
 from canary.api.kinds import Manifest
 from canary.api.validation import parse_canary
 from canary.cli.common import here
@@ -18,18 +19,26 @@ from canary.cli.silence import silence
 from canary.cli.watching import Glimpse, watch_documents
 from canary.cli.watching import watch as watch_blocks
 from canary.cluster.cluster import Cluster
-from canary.controller.both_sides import pods_of
+from canary.controller.both_sides import pods_of, ready_of
 from canary.controller.canaries import FINALIZER
+from canary.core.plan import plan
+from canary.errors import CanaryError, InvalidSpec
 from canary.views.blocks import Block, Line, Styled
-from canary.views.canary import CanaryView, canary_view
+from canary.views.canary import CanaryView
 from canary.views.explain import next_commands
-from canary.views.fleet import standing_line
+from canary.views.fleet import standing_line, subject_line
+from canary.views.foreseen import foreseen_view
+from canary.views.journey import way
 from canary.views.moments import moment
-from canary.views.pods import PodView, pods_block
+from canary.views.pods import PodView, pods_block, ready_line
 from canary.views.status import status_view
+from canary.views.units import units
 
 _HELP = """
 Show where a Canary is, what it waits for and since when, and its last judgements.
+
+How long a run still takes is said where nothing but analyses is between here and the promotion, or
+the next gate. Ready pods are counted of workloads that you may read.
 
 --watch repaints a terminal as things change, and prints a line per change elsewhere; with -o json
 a document on a line. It ends when the run under way has ended, or the next one where there is none.
@@ -55,13 +64,14 @@ def _command(name: str) -> click.Command:
             return
         manifest = await read_canary(cluster, place)
         found = await _pods(cluster, place, manifest) if pods else None
+        view = await _view(cluster, place, manifest)
         if form:
-            document = _document(canary_view(manifest, foresees=True), found)
+            document = _document(view, found)
             Screen().lines(as_json(document) if form == "json" else as_yaml(document))
             return
-        block = (*await _block(cluster, place, manifest), *_pods_shown(found))
-        Screen().show(block)
-        for each in next_commands(canary_view(manifest), called()):
+        told = await _missing_controller(cluster, place, manifest)
+        Screen().show((*_present(place, manifest, view), *told, *_pods_shown(found)))
+        for each in next_commands(view, called()):
             Screen.aside().line(f"next: {each}")
 
     listed = "List the pods of both sides too, with why one does not run."
@@ -82,10 +92,10 @@ status = _command("status")
 async def _looked_at(cluster: Cluster, place: Place, *, pods: bool) -> Glimpse:
     manifest = await read_canary(cluster, place)
     found = await _pods(cluster, place, manifest) if pods else None
-    view = canary_view(manifest, foresees=True)
+    view = await _view(cluster, place, manifest)
     told = await _missing_controller(cluster, place, manifest)
     return Glimpse(
-        whole=(*_present(place, manifest), *told, *_pods_shown(found)),
+        whole=(*_present(place, manifest, view), *told, *_pods_shown(found)),
         lines=((standing_line(view),), *told),
         document=_document(view, found),
         running=view.run is not None,
@@ -99,8 +109,21 @@ async def _pods(cluster: Cluster, place: Place, manifest: Manifest) -> tuple[Pod
         CanaryError: the spec is not sound, or they may not be listed.
     """
     status = read_canary_status(place, manifest)
-    spec = parse_canary({key: each for key, each in manifest.items() if key != "status"}).spec
-    return await pods_of(cluster, place.namespace, spec, status)
+    return await pods_of(cluster, place.namespace, _spec(manifest), status)
+
+
+async def _view(cluster: Cluster, place: Place, manifest: Manifest) -> CanaryView:
+    """See a Canary with all that one alone is asked for: what is ahead of it, and its ready pods."""
+    view, status = foreseen_view(manifest), read_canary_status(place, manifest)
+    try:
+        ready = await ready_of(cluster, place.namespace, _spec(manifest), status)
+    except CanaryError:
+        return view
+    return view.model_copy(update={"ready": ready})
+
+
+def _spec(manifest: Manifest) -> CanarySpec:
+    return parse_canary({key: each for key, each in manifest.items() if key != "status"}).spec
 
 
 def _pods_shown(found: tuple[PodView, ...] | None) -> Block:
@@ -114,12 +137,20 @@ def _document(view: CanaryView, found: tuple[PodView, ...] | None) -> dict[str, 
     return document | {"pods": [each.model_dump(mode="json", by_alias=True) for each in found]}
 
 
-async def _block(cluster: Cluster, place: Place, manifest: Manifest) -> Block:
-    return (*_present(place, manifest), *await _missing_controller(cluster, place, manifest))
+def _present(place: Place, manifest: Manifest, view: CanaryView) -> Block:
+    status, now = read_canary_status(place, manifest), here()
+    around = ((subject_line(view, now),), ready_line(view.ready), _way(manifest, view, now))
+    return status_view(str(place), status, now, filter(None, around), units(manifest)).whole
 
 
-def _present(place: Place, manifest: Manifest) -> Block:
-    return status_view(str(place), read_canary_status(place, manifest), here()).whole
+def _way(manifest: Manifest, view: CanaryView, now: datetime) -> Line:
+    """Draw the way of a run through its plan; nothing where there is none."""
+    if view.run is None:
+        return ()
+    try:
+        return way(plan(_spec(manifest).analysis), view, now)
+    except InvalidSpec:
+        return ()
 
 
 async def _missing_controller(

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 
@@ -12,6 +13,7 @@ from analysis.errors import UnknownPlugin
 from canary.api.raw import part, text
 from canary.api.status import COMMIT
 from canary.cli.awaiting import DELETED, Awaited, AwaitedParam
+from canary.cli.changes import CanaryChanges
 from canary.cli.common import DurationParam, here
 from canary.cli.connection import Place, read_canary_status, with_plugins
 from canary.cli.ending import AnsweredNo, Failed, PersonNeeded, TooLate
@@ -36,7 +38,6 @@ from canary.views.awaited import (
 from canary.views.canary import canary_view
 from canary.views.fleet import standing_line
 
-_LOOK_SECONDS = 2.0
 _WORST_FIRST = (Failed, AnsweredNo, PersonNeeded, TooLate)
 _HELP = """
 Wait until what the target is at now has been promoted, and say how it ended.
@@ -58,8 +59,18 @@ Examples:
 """
 
 
-Look = Callable[[], Awaitable[tuple[str, Answer | None]]]
-"""Gives where the Canary is, in a line, and the answer where there is one."""
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a look at a Canary has seen."""
+
+    line: str
+    """Where it is."""
+    answer: Answer | None = None
+    version: str = ""
+    """What the API server calls the state that was seen; empty where none was."""
+
+
+Look = Callable[[], Awaitable[Glance]]
 
 
 def _commit(
@@ -159,22 +170,23 @@ async def _wait(
     Raises:
         EndedOtherwise: it has ended otherwise, or not in time.
     """
-    shown = ""
+    shown, changes = "", CanaryChanges(cluster, place)
     while True:
         try:
-            line, found = await look()
+            seen = await look()
         except Unreachable as error:
-            line, found = f"{place.name}  {error.reason}; retrying", None
-        if found is not None:
-            _end(place, found)
+            seen = Glance(f"{place.name}  {error.reason}; retrying")
+        if seen.answer is not None:
+            _end(place, seen.answer)
             return
-        if line != shown:
-            Screen.aside().line(f"{here():%H:%M:%S}  {line}")
-            shown = line
-        if deadline is not None and monotonic() >= deadline:
+        if seen.line != shown:
+            Screen.aside().line(f"{here():%H:%M:%S}  {seen.line}")
+            shown = seen.line
+        left = None if deadline is None else deadline - monotonic()
+        if left is not None and left <= 0:
             why = "; ".join(filter(None, (shown, await _alone(cluster))))
             raise TooLate(f"{place.name}: not {awaited.written} in time; {why}")
-        await asyncio.sleep(_LOOK_SECONDS)
+        await changes.after(seen.version, seconds=left)
 
 
 def _worst(ends: Sequence[BaseException], number: int, awaited: str) -> BaseException:
@@ -194,7 +206,7 @@ def _until(
     """Look for an answer about a release."""
     seen = False
 
-    async def look() -> tuple[str, Answer | None]:
+    async def look() -> Glance:
         nonlocal seen
         manifest = await read_canary(cluster, place)
         status = read_canary_status(place, manifest)
@@ -203,21 +215,24 @@ def _until(
             found = person_needed(status, release)
         if found is None and seen:
             found = overtaken(status, release)
+        version = manifest["metadata"]["resourceVersion"]
         if not (seen or release.seen_by(status)):
-            return f"{place.name}  waiting for the controller to see {release}", found
+            waits = f"{place.name}  waiting for the controller to see {release}"
+            return Glance(waits, found, version)
         seen = True
-        return standing_line(canary_view(manifest)), found
+        return Glance(standing_line(canary_view(manifest)), found, version)
 
     return look
 
 
 def _until_deleted(cluster: Cluster, place: Place) -> Look:
-    async def look() -> tuple[str, Answer | None]:
+    async def look() -> Glance:
         try:
             manifest = await cluster.read(place.kind, place.namespace, place.name)
         except NotFound:
-            return "", Answer(ending=WaitEnd.YES, message="deleted")
-        return standing_line(canary_view(manifest)), None
+            return Glance("", Answer(ending=WaitEnd.YES, message="deleted"))
+        version = manifest["metadata"]["resourceVersion"]
+        return Glance(standing_line(canary_view(manifest)), version=version)
 
     return look
 

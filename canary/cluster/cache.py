@@ -16,6 +16,7 @@ from canary.cluster.cluster import Cluster
 from canary.cluster.informer import Clock, Informer, Sleep
 from canary.cluster.ledger import OnChange, Owners, Trim
 from canary.cluster.outages import OutageLog
+from canary.cluster.tally import ObjectTally, Sort
 from canary.errors import ClusterError, NotFound
 
 ALL = ""
@@ -33,6 +34,7 @@ class CacheSet:
         on_synced: Callable[[Kind], None],
         on_obstacle: Callable[[Kind], None] = lambda _: None,
         outages: OutageLog | None = None,
+        counted: Sort | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = monotonic,
     ) -> None:
@@ -41,6 +43,7 @@ class CacheSet:
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle
         self._outages = outages
+        self._counted = counted
         self._sleep = sleep
         self._clock = clock
         self._trims: dict[Kind, tuple[Trim, bool, Owners | None]] = {}
@@ -67,6 +70,7 @@ class CacheSet:
             trim=trim,
             metadata_only=metadata_only,
             owners=owners,
+            tally=ObjectTally(self._counted) if self._counted is not None else None,
             on_change=self._on_change,
             on_synced=self._on_synced,
             on_obstacle=self._on_obstacle,
@@ -110,6 +114,13 @@ class CacheSet:
     def obstacle(self, kind: Kind, namespace: str = ALL) -> str:
         """Tell why a kind in a namespace can't be known; empty where it is, or soon will be."""
         return next((each.obstacle for each in self._of(kind, namespace)), "")
+
+    def uncertain(self, kind: Kind, namespace: str = ALL) -> str:
+        """Tell why what is known of a kind in a namespace may be out of date; empty where it is not."""
+        for each in self._of(kind, namespace):
+            if each.problem or not each.synced.is_set():
+                return each.problem or f"{kind.resource} are not listed yet"
+        return ""
 
     def forbidden(self, kind: Kind, namespace: str = ALL) -> str:
         """Tell why a kind in a namespace may not be read; empty where it may, or it is not known."""
@@ -156,6 +167,16 @@ class CacheSet:
         """List the records of a kind that belong to an owner."""
         for informer in self._of(kind, namespace):
             yield from informer.ledger.owned.get((namespace, owner), {}).values()
+
+    def tallies(self) -> Iterator[tuple[Kind, ObjectTally]]:
+        """Give how many objects there are, for each kind in each place that is followed.
+
+        A reader may be another thread.
+        """
+        for kind, followed in self._informers.copy().items():
+            for informer in followed.copy().values():
+                if informer.ledger.tally is not None:
+                    yield kind, informer.ledger.tally
 
     @contextmanager
     def writing(self, key: ObjectKey) -> Iterator[None]:

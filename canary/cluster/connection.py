@@ -2,9 +2,12 @@
 
 A request waits for its turn, carries the credentials of the moment, is repeated where the server
 asks for that, and leaves only while it may. Every failure leaves as a `ClusterError`.
+Long because it alone knows the HTTP client: how a connection is made, used and given up, and how it
+fails.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -86,10 +89,7 @@ class Connection:
             Forbidden: there are no credentials to be found, or they cannot be used.
         """
         credentials = await asyncio.to_thread(load_credentials, kubeconfig, context)
-        connector = aiohttp.TCPConnector(
-            limit=0, ssl=credentials.ssl_context() if credentials.secure else False
-        )
-        async with aiohttp.ClientSession(connector=connector) as session:
+        async with aiohttp.ClientSession(connector=_connector(credentials)) as session:
             yield cls(session, credentials, options)
 
     def unguarded(self) -> "Connection":
@@ -100,9 +100,8 @@ class Connection:
     async def bare(self) -> AsyncIterator["Connection"]:
         """Connect to the same server without our own certificate, for the tokens of others."""
         bare = for_bearer(self.credentials, "")
-        connector = aiohttp.TCPConnector(limit=0, ssl=bare.ssl_context() if bare.secure else False)
         jar = aiohttp.DummyCookieJar()
-        async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session:
+        async with aiohttp.ClientSession(connector=_connector(bare), cookie_jar=jar) as session:
             yield Connection(session, bare, self.options)
 
     def on_behalf(self, token: str) -> "Connection":
@@ -202,7 +201,10 @@ class Connection:
                     server_hostname=self.credentials.server_name,
                 ) as response:
                     status = response.status
-                    content = await response.read()
+                    try:
+                        content = await response.read()
+                    finally:
+                        _hang_up(response)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if sent is not None and sent.withheld:
                     raise NotLeader(f"{asked}: another replica acts") from error
@@ -257,7 +259,10 @@ class Connection:
         finally:
             self.options.observe("WATCH", resource, status, monotonic() - started)
         async with response:
-            yield _events(asked, response.content)
+            try:
+                yield _events(asked, response.content)
+            finally:
+                _hang_up(response)
 
     async def _headers(self, accept: str) -> list[tuple[str, str]]:
         authorization = await self.credentials.authorization()
@@ -269,6 +274,16 @@ class Connection:
         ]
 
 
+def _connector(credentials: ClusterCredentials) -> aiohttp.TCPConnector:
+    """Make what opens connections; it ends with those that wait for their server to take its leave."""
+    return aiohttp.TCPConnector(
+        limit=0,
+        ssl=credentials.ssl_context() if credentials.secure else False,
+        # Newer Pythons end them themselves, and aiohttp warns of the option there.
+        enable_cleanup_closed=sys.version_info < (3, 12, 8),
+    )
+
+
 async def _events(asked: str, content: aiohttp.StreamReader) -> Events:
     try:
         async for line in responses.lines(content.iter_any()):
@@ -278,6 +293,15 @@ async def _events(asked: str, content: aiohttp.StreamReader) -> Events:
         return
     except (aiohttp.ClientError, OSError) as error:
         raise _unreachable(asked, error) from error
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """Close the connection of an answer that is not over.
+
+    Over TLS it would stay open until the server has taken its leave, for half a minute at most.
+    """
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 def _unreachable(asked: str, error: BaseException) -> Unreachable:

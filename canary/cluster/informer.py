@@ -14,6 +14,7 @@ from canary.api.kinds import Kind
 from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS, Backoff
 from canary.cluster.cluster import Cluster
 from canary.cluster.ledger import Ledger, OnChange, Owners, Place, Trim
+from canary.cluster.tally import ObjectTally
 from canary.errors import CanaryError, Forbidden, Gone, NotFound
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Informer:
         trim: Trim,
         metadata_only: bool,
         owners: Owners | None = None,
+        tally: ObjectTally | None = None,
         on_change: OnChange,
         on_synced: Callable[[Kind], None],
         on_obstacle: Callable[[Kind], None] = lambda _: None,
@@ -64,7 +66,7 @@ class Informer:
         self._told_away = False
         self._cluster = cluster
         self._namespace = namespace
-        self.ledger = Ledger(kind, trim=trim, owners=owners, on_change=on_change)
+        self.ledger = Ledger(kind, trim=trim, owners=owners, on_change=on_change, tally=tally)
         self._metadata_only = metadata_only
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle
@@ -182,7 +184,7 @@ class Informer:
                 log.exception("%s: a defect of the controller", self.kind.resource)
 
     def _report_absent(self) -> None:
-        self.problem = f"{self.kind.resource} is not installed in the cluster"
+        self.problem = self.kind.missing
         self.absent, self._forbidden = True, False
         self.ledger.clear()
         self._mark_synced()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from canary.api.kinds import Kind, Manifest
+from canary.cluster.tally import ObjectTally
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,13 @@ class Ledger:
     """Keeps the newest record of each object, and tells who listens of every change."""
 
     def __init__(
-        self, kind: Kind, *, trim: Trim, owners: Owners | None, on_change: OnChange
+        self,
+        kind: Kind,
+        *,
+        trim: Trim,
+        owners: Owners | None,
+        on_change: OnChange,
+        tally: ObjectTally | None = None,
     ) -> None:
         self.records: dict[Place, object] = {}
         self.owned: dict[tuple[str, str], dict[str, object]] = {}
@@ -48,6 +55,7 @@ class Ledger:
         self._trim = trim
         self._owners = owners
         self._on_change = on_change
+        self.tally = tally
         self._versions: dict[Place, int] = {}
         self._own: set[int] = set()
         """The versions that our own writes made, and whose events are still to come."""
@@ -179,9 +187,11 @@ class Ledger:
         before = self.records.pop(place, None)
         if record is not None:
             self.records[place] = record
+        namespace, name = place
+        if self.tally is not None:
+            self.tally.change(namespace, before, record)
         if self._owners is None:
             return
-        namespace, name = place
         for owner in self._owners(before) if before is not None else ():
             self.owned[namespace, owner].pop(name, None)
             if not self.owned[namespace, owner]:

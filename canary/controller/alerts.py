@@ -11,17 +11,19 @@ from datetime import datetime
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import UnknownPlugin
 from analysis.secrecy import origin
-from canary.api.alertprovider import AlertProviderSpec, AlertTemplate
+from canary.api.alertprovider import AlertProviderSpec, AlertTemplate, ReceiverLinks
 from canary.api.pages import canary_page
 from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
-from canary.controller.messages import alert_of, progress_of, worded
+from canary.controller.messages import alert_of, leading, progress_of, worded
 from canary.controller.receivers import UNKNOWN_TYPE, DefaultReceiver, Receiver
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import AlertProviders, alert_provider_key
+from canary.controller.wholes import whole_of
 from canary.errors import InvalidSpec, NotFound, Problem
 from canary.notifiers import NOTIFIERS, Alert, NotDelivered, Notifier, NotifierConfig
+from canary.notifiers.settings import refused_settings
 from canary.views.thread import RunMessage
 
 SLACK = "https://slack.com"
@@ -31,9 +33,9 @@ _LOUDNESS: Mapping[Severity, int] = {Severity.INFO: 0, Severity.WARN: 1, Severit
 
 
 _BEGINS = "RunStarted"
+"""The alert whose message is edited as the run goes."""
 _SENSITIVE = ("token", "hmac")
 """The keys of a Secret that go, or sign, only to an address that the Secret holds or names."""
-"""The alert whose message is edited as the run goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class Speaker:
     reasons: tuple[str, ...] = ()
     """The only ones that it gets; all if there are none."""
     template: AlertTemplate | None = None
+    links: ReceiverLinks | None = None
     buttons: bool = False
     """Whether gates can be answered beneath its alerts."""
 
@@ -154,7 +157,7 @@ class AlertSender:
         if not speaker.hears(notice.reason):
             return None
         alert = alert_of(record, notice, self._cluster_name, buttons=speaker.buttons)
-        alert = worded(self._linked(alert, record.key), speaker.template)
+        alert = self._finished(alert, record, speaker)
         notifier = speaker.notifier
         if thread is None or not notifier.threads:
             # A plug-in that knows no threads may have been written before there were any.
@@ -180,17 +183,19 @@ class AlertSender:
         """
         speaker = await self.speaker(record.key, receiver)
         alert = progress_of(record, message, run, at, self._cluster_name, buttons=speaker.buttons)
-        written = worded(self._linked(alert, record.key), speaker.template)
+        written = self._finished(alert, record, speaker)
         if thread is None:
             return await speaker.notifier.send(written)
         await speaker.notifier.update(written, thread)
         return thread
 
-    def _linked(self, alert: Alert, key: CanaryKey) -> Alert:
-        """Have an alert lead to the Canary's page, where the dashboard is known."""
-        return replace(
-            alert, link=f"{self._dashboard}{canary_page(*key)}" if self._dashboard else ""
-        )
+    def _finished(self, alert: Alert, record: CanaryObject, speaker: Speaker) -> Alert:
+        """Have an alert lead to the Canary's page, in its receiver's words and as whole as it asks."""
+        page = f"{self._dashboard}{canary_page(*record.key)}" if self._dashboard else ""
+        told = leading(worded(replace(alert, link=page), speaker.template), speaker.links)
+        if not speaker.notifier.whole:
+            return told
+        return replace(told, whole=whole_of(record, alert.run, self._dashboard))
 
     async def speaker(self, key: CanaryKey, receiver: Receiver) -> Speaker:
         """Make what tells a receiver.
@@ -211,6 +216,7 @@ class AlertSender:
             notifier=notifier,
             reasons=spec.reasons,
             template=spec.template,
+            links=spec.links,
             buttons=spec.buttons and notifier.buttons,
         )
 
@@ -232,6 +238,8 @@ class AlertSender:
             return receiver.kind, receiver.config
         namespace = receiver.provider_ref.namespace or key.namespace
         spec = self._provider(key, receiver)
+        if refused := tuple(refused_settings(spec.type, spec.settings)):
+            raise InvalidSpec(refused)
         address, token, signing_key = spec.address or "", "", ""
         secret = await self._secrets.read(namespace, spec.secret_ref)
         if secret is not None:
@@ -255,6 +263,7 @@ class AlertSender:
             username=spec.username,
             proxy=spec.proxy or "",
             egress=self._egress,
+            settings=spec.settings,
         )
 
     def _provider(self, key: CanaryKey, receiver: AlertReference) -> AlertProviderSpec:

@@ -4,8 +4,8 @@ A parsed Canary takes ten times the memory of a packed one, and most Canaries re
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import NamedTuple, Self
 
 from canary.api.canary import USUAL_AUTOSCALER, Canary, CanarySpec
@@ -13,13 +13,14 @@ from canary.api.kinds import SERVICE, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, VERSION
 from canary.api.status import CanaryStatus, Names
 from canary.core.facts import Command
+from canary.core.fleet_report import FleetStanding
 from canary.core.grants import Claim
 from canary.core.peers import CanaryName, Peer, Progress
 from canary.errors import Problem, SpecWarning
 from canary.objects.ownership import CanaryOwner
 from canary.objects.packing import unpacked
 from canary.resources.names import primary_name
-from canary.routers import Router
+from canary.routers import Objects, Router
 from canary.scalers import Scaler, installed_scaler
 from canary.targets import Target
 
@@ -38,7 +39,7 @@ class CanaryKey(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CanaryObject:
     """A Canary, whatever its spec holds."""
 
@@ -54,7 +55,6 @@ class CanaryObject:
     """Why the spec can't be acted on; empty for a sound one."""
     content: bytes
     """The object, packed, shared with what the caches keep."""
-    _seen: list[Peer] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def stored_status(self) -> object:
@@ -66,19 +66,14 @@ class CanaryObject:
         """The names that everything is made under; empty ones before anything is."""
         return self.status.names or Names()
 
-    @property
+    @cached_property
     def target_kind(self) -> Kind | None:
         """The kind of the target; None where none is known."""
         return None
 
-    @property
+    @cached_property
     def peer(self) -> Peer:
         """The Canary as others see it; put together once: it is read in every decision."""
-        if not self._seen:
-            self._seen.append(self._peer())
-        return self._seen[0]
-
-    def _peer(self) -> Peer:
         return self._as_peer()
 
     def _as_peer(self, *, kind: str = "", target: str = "", service: str = "") -> Peer:
@@ -121,12 +116,12 @@ class CanaryObject:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BrokenCanary(CanaryObject):
     """A Canary of which too little can be read to know its target by."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CanaryRecord(CanaryObject):
     """A Canary that can be read, parsed; its spec may have problems all the same."""
 
@@ -151,6 +146,16 @@ class CanaryRecord(CanaryObject):
     unguided: bool = False
     """Whether `canary` is what could be read of an unsound spec, and no sound one is known."""
 
+    @cached_property
+    def objects(self) -> Objects:
+        """What its router speaks of; nothing where it has none."""
+        return self.router.objects(self.canary) if self.router else Objects()
+
+    @cached_property
+    def by_subsets(self) -> bool:
+        """Whether its sides have no services, as the router tells them apart by the pods' labels."""
+        return self.router is not None and self.router.abilities(self.canary).by_subsets
+
     @property
     def owner(self) -> CanaryOwner:
         """The Canary as objects name it whose owner it is."""
@@ -161,12 +166,12 @@ class CanaryRecord(CanaryObject):
         """The name of the target."""
         return self.canary.spec.target_ref.name
 
-    @property
+    @cached_property
     def target_kind(self) -> Kind | None:
         """The kind of the target; None where none is known."""
         return self.workload.kind if self.workload else None
 
-    @property
+    @cached_property
     def sides(self) -> tuple[ObjectKey, ...]:
         """The target and what is made beside it; none where the target's kind is not known.
 
@@ -177,7 +182,7 @@ class CanaryRecord(CanaryObject):
         names = (self.target, made) if kind else ()
         return tuple(ObjectKey(kind=kind, namespace=namespace, name=each) for each in names if kind)
 
-    @property
+    @cached_property
     def baseline_places(self) -> tuple[ObjectKey, ...]:
         """The baseline and its service, where there may be one."""
         spec, kind = self.canary.spec, self.target_kind
@@ -185,11 +190,10 @@ class CanaryRecord(CanaryObject):
         if kind is None or self.workload is None or not (self.workload.baselines and known):
             return ()
         names = ((kind, spec.baseline_name), (SERVICE, spec.baseline_service_name))
-        return tuple(
-            ObjectKey(kind=of, namespace=self.key.namespace, name=name) for of, name in names
-        )
+        namespace = self.key.namespace
+        return tuple(ObjectKey(kind=of, namespace=namespace, name=name) for of, name in names)
 
-    @property
+    @cached_property
     def keeps(self) -> bool:
         """Whether the target's own pods are the primary, and the canary is beside it."""
         return self.workload is not None and self.workload.keeps
@@ -199,17 +203,15 @@ class CanaryRecord(CanaryObject):
         """The name of the apex service."""
         return self.canary.spec.service_name
 
-    def _peer(self) -> Peer:
-        spec = self.canary.spec
+    @cached_property
+    def peer(self) -> Peer:
+        """The Canary as others see it, with what it releases."""
+        spec, here = self.canary.spec, self.key.namespace
         peer = self._as_peer(kind=spec.target_ref.kind, target=self.target, service=self.service)
-        return replace(
-            peer,
-            depends_on=tuple(
-                CanaryName(each.namespace or self.key.namespace, each.name)
-                for each in spec.depends_on
-            ),
-            member_of=spec.group.name if spec.group else "",
-        )
+        others = tuple(CanaryName(each.namespace or here, each.name) for each in spec.depends_on)
+        everywhere = self.router.abilities(self.canary).everywhere if self.router else ()
+        group = spec.group.name if spec.group else ""
+        return replace(peer, depends_on=others, member_of=group, everywhere=everywhere)
 
     @property
     def claim(self) -> Claim:
@@ -274,6 +276,8 @@ class KnownCanary:
     """What it has, or asks for, of the policies that limit how many run at once; None at rest."""
     labels: Mapping[str, str]
     """Those of its metadata by which policies bind it; none at rest."""
+    standing: FleetStanding | None = None
+    """What is reported of it to a FleetPlan; None where it names none."""
     taken: bool = True
     """Whether this controller acts on it: another one may, by its labels."""
     content: bytes
@@ -282,8 +286,7 @@ class KnownCanary:
     @property
     def held_service(self) -> tuple[str, ...]:
         """The service that everything of it is made under, as the caches index it."""
-        held = self.peer.held.service
-        return (held,) if held else ()
+        return tuple(filter(None, (self.peer.held.service,)))
 
 
 @cache
@@ -293,7 +296,5 @@ def canary_kind(group: str) -> Kind:
 
 
 def _autoscalers(scaler: Scaler, namespace: str, name: str) -> tuple[ObjectKey, ...]:
-    return tuple(
-        ObjectKey(kind=scaler.kind, namespace=namespace, name=each)
-        for each in (name, primary_name(name))
-    )
+    names = (name, primary_name(name))
+    return tuple(ObjectKey(kind=scaler.kind, namespace=namespace, name=each) for each in names)

@@ -102,5 +102,4 @@ def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
     """
     yield from service_keys(record)[1:]
     yield from record.autoscalers[1:]
-    if record.router:
-        yield from record.router.objects(record.canary).own
+    yield from record.objects.own

@@ -12,7 +12,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -44,7 +44,8 @@ from canary.controller.notify import NoticeDispatcher
 from canary.controller.observe import Observer
 from canary.controller.others import OtherControllers
 from canary.controller.otlp import Traces, exporter_of
-from canary.controller.policies import PolicyKey, WorkKey
+from canary.controller.plans import Plans
+from canary.controller.policies import MEMBER, MemberKey, PolicyKey, WorkKey
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
 from canary.controller.reading import CanaryReader
@@ -53,9 +54,9 @@ from canary.controller.reconcile import Reconciler
 from canary.controller.recorder import Recorder
 from canary.controller.recordstores import record_store
 from canary.controller.references import References
+from canary.controller.reporting import Reporter
 from canary.controller.routes_cluster import of_routes
 from canary.controller.secrets import SecretReader
-from canary.controller.server import Server
 from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
 from canary.controller.threads import RunThreads
@@ -63,11 +64,12 @@ from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
 from canary.controller.writer import Writer
 from canary.core.facts import Policy
-from canary.errors import CanaryError
+from canary.errors import CanaryError, Forbidden
 from canary.hooks.caller import HookCaller
 from canary.hooks.payload import HookPayload, HookResult
 from canary.replicas.presence import scope_of
 from canary.resources.revision import HASHING, Hashing
+from canary.serving import Server
 from canary.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -92,6 +94,7 @@ class Controller:
         version: str,
         hashing: Hashing = HASHING,
         environ: Mapping[str, str] = os.environ,
+        certificate_end: Callable[[], float] | None = None,
     ) -> None:
         self._settings = settings
         self._environ = environ
@@ -104,12 +107,17 @@ class Controller:
         self.failure: CanaryError | None = None
         """Why it could not be started; its host says only that it could not."""
         self._authority: Authority | None = None
+        self._plans: Plans | None = None
+        self._reporters: list[Reporter] = []
+        """The one that reports to the hub, where there is one."""
         self._metrics = Metrics(version=version, router=settings.router)
         self._outages = OutageLog(_now)
         self._queue: WorkQueue[WorkKey] = WorkQueue(
             monotonic, party_of=lambda key: key.namespace, observed=self._metrics.reconciled
         )
         self._metrics.queue_depth(lambda: float(len(self._queue)))
+        if certificate_end is not None:
+            self._metrics.certificate(certificate_end)
 
     # ------------------------------------------------------------------------------ start and stop
 
@@ -148,6 +156,7 @@ class Controller:
                     resources=of_routes(),
                 )
             )
+        hub = await self._join()
         reader = CanaryReader.under(settings)
         self._tracker = Tracker(
             cluster,
@@ -163,6 +172,8 @@ class Controller:
             home=settings.lease_namespace or cluster.credentials.namespace,
         )
         self._stack.push_async_callback(self._tracker.caches.close)
+        if hub is not None:
+            self._report_to(hub)
         scope = scope_of(settings, self._version)
         self._authority = authority = Authority(
             settings,
@@ -175,12 +186,19 @@ class Controller:
             now=_now,
         )
         self._metrics.authority(self.acts, authority.owned, authority.members)
+        self._metrics.objects(self._tracker.caches.tallies)
         self._others = OtherControllers(cluster, lease=authority.lease, scope=scope)
         providers = await enter(Providers(observe=self._observe_query, party_of=_namespace_of))
         self._egress = EgressPolicy(
             allow=settings.egress_allow,
             deny=settings.egress_deny,
-            reserved=tuple({place for each in cluster.servers for place in await endpoints(each)}),
+            reserved=tuple(
+                {
+                    place
+                    for each in (*cluster.servers, *(hub.servers if hub else ()))
+                    for place in await endpoints(each)
+                }
+            ),
         )
         hooks = HookCaller(
             egress=self._egress,
@@ -298,6 +316,43 @@ class Controller:
         self._begin(recorder.run(), "records")
         return (recorder,)
 
+    async def _join(self) -> Cluster | None:
+        """Connect to the hub of the fleet, where there is one; it may be away."""
+        settings = self._settings
+        if not settings.fleet_kubeconfig:
+            return None
+        connecting = Cluster.connect(
+            kubeconfig=settings.fleet_kubeconfig,
+            context=settings.fleet_context or None,
+            user_agent=f"tidegate/{self._version}",
+            observe=self._observe_request,
+        )
+        try:
+            hub = await self._stack.enter_async_context(connecting)
+        except Forbidden as error:
+            told = f"the hub of --fleet-kubeconfig {settings.fleet_kubeconfig}: {error}"
+            raise Forbidden(told) from error
+        hub.guard(self.acts)
+        return hub
+
+    def _report_to(self, hub: Cluster) -> None:
+        """Follow the plans of the hub, and report there."""
+        tracker, namespace = self._tracker, self._settings.fleet_place
+        self._plans = Plans(hub, cluster=namespace, changed=tracker.wake_planned)
+        tracker.planned.on_left(self._plans.leave)
+        self._stack.push_async_callback(self._plans.close)
+        reporter = Reporter(
+            hub,
+            namespace=namespace,
+            identity=f"{socket.gethostname()}-{os.getpid()}",
+            tracker=tracker,
+            acts=self.acts,
+            wake_in=self._queue.wake_in,
+            renew_seconds=self._settings.fleet_renew_period.total_seconds(),
+        )
+        self._reporters.append(reporter)
+        self._queue.wake(MEMBER)
+
     def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_log_end)
@@ -337,6 +392,9 @@ class Controller:
         with self._authority.working_on(key):
             if isinstance(key, PolicyKey):
                 await self._granter.reconcile(key)
+            elif isinstance(key, MemberKey):
+                for reporter in self._reporters:
+                    await reporter.reconcile()
             else:
                 await self._reconciler.reconcile(key)
 
@@ -350,6 +408,8 @@ class Controller:
             self._queue.wake_in(key, random.uniform(0, spread))  # noqa: S311 - not a secret
         for policy in self._tracker.policies.telling():
             self._queue.wake(policy)
+        if self._reporters:
+            self._queue.wake(MEMBER)
 
     # -------------------------------------------------------------------------------------- wiring
 
@@ -437,6 +497,7 @@ class Controller:
                 records=settings.records,
                 hashing=self._hashing,
                 cancelled=self._canceller.cancelled,
+                plan=self._plans.seen if self._plans is not None else lambda _: None,
             ),
             answerer=Answerer(
                 hooks=hooks,

@@ -55,9 +55,12 @@ class Dependents:
                 else:
                     del self._canaries[key]
                     gone.append(key)
+        # One for all: most objects matter to this Canary alone.
+        alone = (canary,)
         for key in after:
             if key not in before:
-                self._canaries[key] = (*self._canaries.get(key, ()), canary)
+                others = self._canaries.get(key, ())
+                self._canaries[key] = (*others, canary) if others else alone
         if after:
             self._objects[canary] = after
         else:
@@ -90,8 +93,7 @@ def dependencies(
             yield ObjectKey(kind=SERVICE, namespace=namespace, name=f"{apex}{suffix}")
     yield from record.baseline_places
     yield from record.autoscalers
-    if record.router:
-        yield from record.router.objects(canary).all
+    yield from record.objects.all
     yield from former_routes(record)
     yield from templates_of(record)
     yield from relations(record.key, record.peer)
@@ -112,11 +114,22 @@ def standing(key: CanaryKey, peer: Peer, target_kind: Kind | None) -> Iterator[O
 
 
 def relations(key: CanaryKey, peer: Peer) -> Iterator[ObjectKey]:
-    """Name the Canaries that one waits for, and the group by which its members find each other."""
+    """Name the Canaries that one waits for, and by what those find it that have to do with it.
+
+    These are the group's members, and the Canaries of other namespaces whose route is the same thing.
+    """
+    yield from places_everywhere(peer)
     for place in peer.depends_on:
         yield ObjectKey(kind=canary_kind(key.group), namespace=place.namespace, name=place.name)
     if of_group := group_key(key, peer):
         yield of_group
+
+
+def places_everywhere(peer: Peer) -> Iterator[ObjectKey]:
+    """Name what of a Canary's route is one thing with that of its name in any other namespace."""
+    for kind in peer.everywhere:
+        for service in filter(None, peer.services):
+            yield ObjectKey(kind=kind, namespace="", name=service)
 
 
 def group_key(key: CanaryKey, peer: Peer) -> ObjectKey | None:
@@ -144,7 +157,7 @@ def needs(
         yield canary_kind(record.key.group), namespace
     for key in record.autoscalers:
         yield key.kind, namespace
-    for key in record.router.objects(canary).all if record.router else ():
+    for key in record.objects.all:
         yield key.kind, key.namespace
     for reference in _references(target, primary):
         if reference.kind in configs:

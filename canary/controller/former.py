@@ -36,8 +36,7 @@ def lost_routers(record: CanaryRecord) -> str:
 def former_routes(record: CanaryRecord) -> Iterator[ObjectKey]:
     """Name the routes under the names of earlier specs; nothing waits until they are known."""
     for other in formers(record):
-        if other.router:
-            yield from other.router.objects(other.canary).all
+        yield from other.objects.all
 
 
 def going_on(record: CanaryRecord, problems: tuple[Problem, ...]) -> CanaryRecord:

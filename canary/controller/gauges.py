@@ -1,17 +1,20 @@
 """The gauges of the Canaries: made of what their statuses say, when these change.
 
-A Canary at rest has the few series that people look for in a fleet; a run has all.
-A series of a Canary goes with it.
+A Canary at rest has the few series that people look for in a fleet, and no weights: a page of ten
+thousand is read every few seconds. A run has all. A series of a Canary goes with it.
 """
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
+from math import floor
 from types import MappingProxyType
 
 from prometheus_client.utils import floatToGoString
 
+from analysis.judges import counted, harm
 from analysis.model import Bounds, Verdict
 from canary.api.status import INVALID_STATE, CanaryStatus, Outcome, Phase, RunRecord
 from canary.core.verified import SHARE
@@ -19,6 +22,8 @@ from canary.core.weights import FULL
 
 #: The phase of a Canary that nothing was decided of yet; an empty label is no label.
 NEW_PHASE = "New"
+_LONGEST_WHOLE = 1e15
+"""Whole numbers from here on are shorter with an exponent."""
 _VERDICTS = frozenset(each.value for each in Verdict)
 """A status that was edited by hand makes no others."""
 
@@ -47,7 +52,9 @@ class CanaryGauges:
             "phase", "1 for the phase that a Canary is in; others have no series.", "phase"
         )
         self._weight = CanaryGauge(
-            "weight", "Intended share of traffic in percent, of primary and canary.", "side"
+            "weight",
+            "Intended share of traffic in percent, of primary and canary; at rest it has no series.",
+            "side",
         )
         self._observed = CanaryGauge(
             "observed_weight",
@@ -79,6 +86,16 @@ class CanaryGauges:
             "1 for the last verdict on a metric; others have no series.",
             *("metric", "verdict"),
         )
+        self._evidence = CanaryGauge(
+            "evidence",
+            "How many times better a canary that is worse explains what its judge has seen in the run.",
+            "metric",
+        )
+        self._evidence_ratio = CanaryGauge(
+            "evidence_ratio",
+            "Between which multiples of the primary's bad rate the canary's lies, by 95 %.",
+            *("metric", "bound"),
+        )
         self._since = CanaryGauge(
             "waiting_since_timestamp_seconds", "When the wait began.", "reason"
         )
@@ -92,16 +109,17 @@ class CanaryGauges:
     def show(self, place: Place, status: CanaryStatus, about: About) -> None:
         """Show a status from now on."""
         self._phase.show(place, _one(status.phase.value or NEW_PHASE))
-        self._weight.show(place, _shares(status.weights.primary, status.weights.canary))
+        self._weight.show(place, _intended(status))
         seen = _observed(status)
         self._observed.show(place, () if seen is None else _shares(FULL - seen, seen))
         moment = status.last_transition_time
-        self._transition.show(place, () if moment is None else _plain(moment.timestamp()))
+        self._transition.show(place, () if moment is None else _plain(_seconds(moment)))
         named = (about.target_kind, about.target, about.router)
         self._info.show(place, _one(*named) if about.target else ())
         self._last_run.show(place, _last_run(status))
         self._show_run(place, status)
         self._show_checks(place, status, about)
+        self._show_evidence(place, status)
         self._show_needs(place, status)
 
     def forget(self, place: Place) -> None:
@@ -148,6 +166,26 @@ class CanaryGauges:
             ],
         )
 
+    def _show_evidence(self, place: Place, status: CanaryStatus) -> None:
+        """Show what judges have kept of a run under way; nothing once it has ended."""
+        kept = [
+            (each.name, each.judge, each.memory)
+            for each in (status.metrics if status.run is not None else ())
+            if each.judge and each.memory
+        ]
+        found = [(name, harm(judge, memory)) for name, judge, memory in kept]
+        self._evidence.show(place, [((name,), value) for name, value in found if value is not None])
+        both = [(name, counted(judge, memory)) for name, judge, memory in kept]
+        self._evidence_ratio.show(
+            place,
+            [
+                ((name, bound), value)
+                for name, counts in both
+                if counts is not None and (ratio := counts.ratio) is not None
+                for bound, value in zip(("low", "high"), ratio, strict=True)
+            ],
+        )
+
     def _show_needs(self, place: Place, status: CanaryStatus) -> None:
         """Show what a Canary waits for, and what a person must see to: series of those alone."""
         wait = status.waiting_for
@@ -174,7 +212,7 @@ class CanaryGauge:
     def show(self, place: Place, samples: Sequence[Sample]) -> None:
         """Show these samples of a Canary, and no others of it."""
         if samples:
-            self._lines[place] = "".join(self._line(place, *each) for each in samples).encode()
+            self._lines[place] = "".join([self._line(place, *each) for each in samples]).encode()
         else:
             self._lines.pop(place, None)
 
@@ -184,9 +222,22 @@ class CanaryGauge:
         return head.encode() + b"".join(self._lines.values())
 
     def _line(self, place: Place, labels: Sequence[str], value: float) -> str:
-        pairs = zip(self.labels, (*place, *labels), strict=True)
-        labelled = ",".join(f'{name}="{_escaped(label)}"' for name, label in pairs)
-        return f"{self.name}{{{labelled}}} {floatToGoString(value)}\n"
+        labelled = _labelled(self.labels, place, tuple(labels))
+        return f"{self.name}{{{labelled}}} {_number(value)}\n"
+
+
+@lru_cache(maxsize=1024)
+def _labelled(names: tuple[str, ...], place: Place, labels: tuple[str, ...]) -> str:
+    """Write labels; all that is said of a Canary while it runs has few of them."""
+    pairs = zip(names, (*place, *labels), strict=True)
+    return ",".join(f'{name}="{_escaped(label)}"' for name, label in pairs)
+
+
+def _number(value: float) -> str:
+    """Write a value as short as Prometheus reads it."""
+    if abs(value) < _LONGEST_WHOLE and value == int(value):
+        return str(int(value))
+    return str(floatToGoString(value))
 
 
 def _escaped(label: str) -> str:
@@ -206,7 +257,12 @@ def _shares(primary: float, canary: float) -> Sequence[Sample]:
 
 
 def _stamped(label: str, moment: datetime) -> Sequence[Sample]:
-    return (((label,), moment.timestamp()),)
+    return (((label,), _seconds(moment)),)
+
+
+def _seconds(moment: datetime) -> float:
+    """Give a moment as a value: to the second, since a page is read less often, and never later."""
+    return floor(moment.timestamp())
 
 
 def outcome_of(run: RunRecord) -> str:
@@ -227,6 +283,13 @@ def _last_run(status: CanaryStatus) -> Sequence[Sample]:
     last = status.history[0] if status.history else None
     ended = ended_at(last) if last else None
     return _stamped(outcome_of(last), ended) if last and ended else ()
+
+
+def _intended(status: CanaryStatus) -> Sequence[Sample]:
+    """Give the shares of a run, and of what has not yet given all back to the primary."""
+    weights = status.weights
+    at_rest = status.run is None and not weights.canary
+    return () if at_rest else _shares(weights.primary, weights.canary)
 
 
 def _observed(status: CanaryStatus) -> float | None:

@@ -9,14 +9,18 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import kopf
+import orjson
+from aiohttp import web
 
 from canary.cluster.credentials import ClusterCredentials
 from canary.controller.admission import Reviewer
+from canary.controller.certificate import end_of
 from canary.controller.controller import Controller
 from canary.errors import CanaryError
 from canary.settings import Settings
@@ -75,10 +79,18 @@ class AdmissionServer(kopf.WebhookServer):
         )
         self._reviewer = reviewer
         self._look_seconds = look_seconds
+        self._end = self._read_end()
+
+    def end(self) -> float:
+        """Tell when the certificate in use ends, as a timestamp; not a number where unknown."""
+        return self._end
+
+    def _read_end(self) -> float:
+        return end_of(self._context, self._files[0], datetime.now(UTC))
 
     async def __call__(self, _: Any) -> AsyncIterator[Any]:
         """Serve, and renew the certificate when its files change."""
-        # kopf names the fields of a review in its types; ours takes whatever comes.
+        # kopf names the fields of a review in its types; ours takes any object.
         answer: Any = self._reviewer.review
         renewing = asyncio.create_task(self._renew(), name="admission certificate")
         try:
@@ -86,6 +98,20 @@ class AdmissionServer(kopf.WebhookServer):
                 yield configuration
         finally:
             renewing.cancel()
+
+    @staticmethod
+    async def _serve(fn: Any, request: web.Request) -> web.Response:
+        """Answer a review, and refuse what is none as its client's mistake.
+
+        kopf answers some of that with an internal error, and logs a traceback.
+        """
+        try:
+            review = orjson.loads(await request.read())
+        except orjson.JSONDecodeError as error:
+            raise web.HTTPBadRequest(text=f"not an AdmissionReview: {error}") from error
+        if not isinstance(review, dict):
+            raise web.HTTPBadRequest(text="not an AdmissionReview: it is no JSON object")
+        return web.json_response(await fn(review))
 
     async def _renew(self) -> None:
         seen = self._digest()
@@ -107,6 +133,7 @@ class AdmissionServer(kopf.WebhookServer):
                     error,
                 )
             else:
+                self._end = self._read_end()
                 log.info("the admission webhook has a renewed certificate")
 
     def _digest(self) -> str:

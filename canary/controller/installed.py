@@ -14,6 +14,7 @@ from canary.api.metrictemplate import MetricTemplate
 from canary.api.unsupported import not_installed
 from canary.errors import Problem
 from canary.notifiers import NOTIFIERS
+from canary.notifiers.settings import refused_settings
 from canary.routers import router_for
 from canary.scalers import SCALERS
 from canary.targets import TARGETS
@@ -28,6 +29,12 @@ def missing_plugins(
             check(name)
         except UnknownPlugin as unknown:
             yield not_installed(field, unknown)
+
+
+def provider_problems(provider: AlertProvider) -> Iterator[Problem]:
+    """Name what no notifier knows of an AlertProvider: its type, or what was chosen of it."""
+    missing = tuple(missing_plugins(provider))
+    yield from missing or refused_settings(provider.spec.type, provider.spec.settings)
 
 
 def _named(

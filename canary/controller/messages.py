@@ -4,16 +4,19 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from urllib.parse import quote
 
 from analysis.template import fill
-from canary.api.alertprovider import AlertTemplate
-from canary.api.status import Notice, Severity
+from canary.api.alertprovider import AlertTemplate, ReceiverLinks
+from canary.api.status import CanaryStatus, Notice, Outcome, Severity
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.core.gate_reference import GateReference
 from canary.core.gates import held_gates
+from canary.core.images import with_digest
 from canary.notifiers import Alert, Button
+from canary.tracing.context import trace_of_number
 from canary.views.given import CONSEQUENCES
-from canary.views.thread import RunMessage
+from canary.views.thread import RunMessage, ended_run
 
 BLOCKED = "GateBlocked"
 """The reason of alerts about a gate that has shut."""
@@ -24,6 +27,7 @@ _QUESTIONS = {
 }
 """What is said before a press counts, by verb."""
 _PRESSED = ("approve", "reject")
+_FAILURES = frozenset({Outcome.ROLLED_BACK, Outcome.PROMOTION_FAILED})
 
 
 def alert_of(
@@ -82,10 +86,12 @@ def _alert(
     """Write an alert about a run; its place is the phase, the weight and the step."""
     key, status = record.key, record.status
     phase, weight, step = place
+    trace = trace_of_number(record.uid, status, run)
     shown = (("Images", told.images), ("Revision", told.revision), *fields)
     return Alert(
         id=f"{record.uid}/{id_}",
         reason=told.reason,
+        cause=_cause(status, run),
         severity=told.severity,
         message=told.message,
         name=key.name,
@@ -97,8 +103,12 @@ def _alert(
         revision=told.revision,
         images=told.images,
         commit=_commit(record, told.revision),
+        traceparent=trace.span().traceparent if trace else "",
+        # Of an earlier run what served when it ended is no longer known.
+        serving=with_digest(status.promoted_images) if run == status.runs else "",
         cluster=cluster_name,
         run=run,
+        again=_again(status, told.revision, run),
         fields=_fields(record, *shown),
         at=at,
         buttons=gate_buttons(key, record.uid, held_gates(status))
@@ -122,6 +132,17 @@ def gate_buttons(key: CanaryKey, uid: str, gates: Mapping[str, str]) -> tuple[Bu
         )
         for verb, gate, of_which in asked
     )
+
+
+def _cause(status: CanaryStatus, run: int) -> str:
+    ended = ended_run(status, run) if run else None
+    return ended.reason if ended else ""
+
+
+def _again(status: CanaryStatus, revision: str, run: int) -> bool:
+    """Tell whether the run before has failed with the same revision."""
+    before = ended_run(status, run - 1) if run else None
+    return before is not None and before.revision == revision and before.outcome in _FAILURES
 
 
 def _commit(record: CanaryObject, revision: str) -> str:
@@ -151,8 +172,42 @@ def worded(alert: Alert, template: AlertTemplate | None) -> Alert:
     """
     if template is None:
         return alert
-    words = {
+    words = _words(alert)
+
+    def told(text: str) -> str:
+        return fill(text, words, what="template").strip()
+
+    fields = tuple((name, told(text)) for name, text in template.fields.items())
+    return replace(
+        alert,
+        title=told(template.title or ""),
+        message=told(template.message or "") or alert.message,
+        fields=tuple(each for each in fields if each[1]) or alert.fields,
+    )
+
+
+def leading(alert: Alert, links: ReceiverLinks | None) -> Alert:
+    """Have an alert lead where its receiver asks, in places of their own and among the fields.
+
+    Raises:
+        QueryError: a link is no template; it was checked when its AlertProvider was read.
+    """
+    if links is None:
+        return alert
+    words = {name: quote(value, safe="") for name, value in _words(alert).items()}
+    logs, runbook = (
+        fill(text or "", words, what="link").strip() for text in (links.logs, links.runbook)
+    )
+    shown = (("Logs", logs), ("Runbook", runbook))
+    fields = (*alert.fields, *(each for each in shown if each[1]))
+    return replace(alert, logs=logs, runbook=runbook, fields=fields)
+
+
+def _words(alert: Alert) -> Mapping[str, str]:
+    """Give what templates can name, of an alert."""
+    return {
         "reason": alert.reason,
+        "cause": alert.cause,
         "message": alert.message,
         "severity": alert.severity.value,
         "name": alert.name,
@@ -167,17 +222,6 @@ def worded(alert: Alert, template: AlertTemplate | None) -> Alert:
         "cluster": alert.cluster,
         "dashboard": alert.link,
     }
-
-    def told(text: str) -> str:
-        return fill(text, words, what="template").strip()
-
-    fields = tuple((name, told(text)) for name, text in template.fields.items())
-    return replace(
-        alert,
-        title=told(template.title or ""),
-        message=told(template.message or "") or alert.message,
-        fields=tuple(each for each in fields if each[1]) or alert.fields,
-    )
 
 
 def undelivered(record: CanaryObject, notice: Notice, name: str, error: Exception) -> Notice:

@@ -6,6 +6,7 @@ Long because it is one page: each metric is a few lines.
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from math import nan
 
 from prometheus_client import (
     CollectorRegistry,
@@ -28,6 +29,7 @@ from canary.controller.counters import CanaryCounters
 from canary.controller.gauges import About, CanaryGauges, Place, ended_at, outcome_of
 from canary.controller.listeners import Listener
 from canary.controller.receivers import EVENT_TYPE, HOOK_TYPE, UNKNOWN_TYPE
+from canary.controller.tallies import ObjectCollector, Tallies
 from canary.notifiers import NOTIFIERS
 
 _RUN_BUCKETS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -170,6 +172,14 @@ class Metrics(Listener):
             "Processes that share the Canaries, as far as this one knows.",
             registry=self._registry,
         )
+        self._objects = ObjectCollector()
+        self._registry.register(self._objects)
+        self._certificate = Gauge(
+            "tidegate_admission_certificate_end_timestamp_seconds",
+            "When the certificate of the admission webhook ends; NaN where there is none.",
+            registry=self._registry,
+        )
+        self._certificate.set(nan)
 
     def _calls(self, name: str, text: str, *labels: str) -> tuple[Histogram, Counter]:
         """Make the latency histogram and the error counter of one kind of call."""
@@ -271,6 +281,14 @@ class Metrics(Listener):
         self._leader.set_function(lambda: float(acts()))
         self._owned.set_function(lambda: float(owned()))
         self._members.set_function(lambda: float(members()))
+
+    def objects(self, tallies: Tallies) -> None:
+        """Ask how many objects there are whenever metrics are read; they are counted before."""
+        self._objects.tallies = tallies
+
+    def certificate(self, end: Callable[[], float]) -> None:
+        """Ask when the certificate of the admission webhook ends, when metrics are read."""
+        self._certificate.set_function(end)
 
     def page(self, accept: str = "") -> tuple[bytes, str]:
         """Write all metrics in the format that a reader accepts; give its content type."""

@@ -21,14 +21,22 @@ from canary.controller.drifts import DriftFinder
 from canary.controller.former import lost_routers
 from canary.controller.kept_sides import runs_template
 from canary.controller.memo import Memo
-from canary.controller.places import by_subsets
 from canary.controller.records import WorkloadRecord
 from canary.controller.references import References
 from canary.controller.store import Store
 from canary.controller.surroundings import Surroundings
 from canary.controller.wanted import Renderer
 from canary.controller.workloads import as_fact
-from canary.core.facts import BindingPolicy, Dependency, Facts, Outage, Policy, Revision, Workload
+from canary.core.facts import (
+    BindingPolicy,
+    Dependency,
+    Facts,
+    Outage,
+    PlanSeen,
+    Policy,
+    Revision,
+    Workload,
+)
 from canary.core.needs import Need
 from canary.core.peers import Peer
 from canary.core.recorded import records_of
@@ -55,6 +63,7 @@ class Observer:
         records: str = "",
         hashing: Hashing,
         cancelled: Callable[[CanaryKey], frozenset[str]] = lambda _: frozenset(),
+        plan: Callable[[CanaryRecord], PlanSeen | None] = lambda _: None,
     ) -> None:
         self._caches = caches
         self._store = store
@@ -69,6 +78,7 @@ class Observer:
         self._records = records
         self._hashing = hashing
         self._cancelled = cancelled
+        self._plan = plan
         self._revisions: Memo[str] = Memo()
 
     async def observe(
@@ -120,7 +130,7 @@ class Observer:
         obstacle = obstacle or baseline.taken
         abilities = record.router.abilities(canary) if record.router else None
         budgets, former = self._budgets.find(record), self._renderer.left(record)
-        subsets, seen_primary = by_subsets(record), self._workload(record, primary)
+        subsets, seen_primary = record.by_subsets, self._workload(record, primary)
         shared = leads_to_both(record.status, seen_primary, former, by_subsets=subsets)
         away = await self._routes_away(record) if self._caches.is_split else ""
         minimum, target_rests = self._target_autoscaler(record)
@@ -175,6 +185,7 @@ class Observer:
             dependencies=dependencies,
             members=members,
             policies=policies,
+            plan=self._plan(record),
             survey=None if away else await self._surroundings.survey(record),
             references=await self._references.broken(record),
             accepted_risks=record.accepted_risks,
@@ -240,9 +251,7 @@ class Observer:
 
     async def _routes_away(self, record: CanaryRecord) -> str:
         """Say why the routes cannot be known as they are now, where they are in another cluster."""
-        if record.router is None:
-            return ""
-        return await self._caches.away(record.router.objects(record.canary).written)
+        return await self._caches.away(record.objects.written)
 
     def _restored(self, record: CanaryRecord, target: WorkloadRecord | None) -> bool:
         """Tell whether what was taken over is as it was, and a kept target its own controller's again."""

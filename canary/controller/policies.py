@@ -42,7 +42,17 @@ class PolicyKey(NamedTuple):
         return f"policy/{self.namespace}/{self.name}"
 
 
-WorkKey = CanaryKey | PolicyKey
+class MemberKey(NamedTuple):
+    """What is done on the hub for the cluster as a whole."""
+
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        return "member"
+
+
+MEMBER = MemberKey()
+WorkKey = CanaryKey | PolicyKey | MemberKey
 """What is worked on, one at a time."""
 
 

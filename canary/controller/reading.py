@@ -26,6 +26,7 @@ from canary.controller.canaries import (
     KnownCanary,
 )
 from canary.controller.specs import ReadSpec, SpecReader, routing
+from canary.controller.standings import standing_of
 from canary.core.facts import Command
 from canary.core.phases import IDLE
 from canary.core.signature import LONGEST
@@ -104,6 +105,7 @@ class CanaryReader:
             target_kind=record.target_kind,
             claim=claim if claim.underway else None,
             labels=labels or {},
+            standing=standing_of(record) if taken else None,
             taken=taken,
             content=content,
         )

@@ -22,6 +22,7 @@ from canary.objects.ownership import (
     MANAGER,
     CanaryOwner,
     canary_owners,
+    of_any_canary,
     ownerless,
     owners,
 )
@@ -52,7 +53,7 @@ class Packed:
     @property
     def of_tidegate(self) -> bool:
         """Whether a Canary owns it, or tidegate made it and it has lost its owner."""
-        return ownerless(self.owners) or any(each.startswith(CANARY) for each in self.owners)
+        return of_any_canary(self.owners)
 
     @property
     def manifest(self) -> Manifest:

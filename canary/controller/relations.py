@@ -11,7 +11,7 @@ from canary.controller.canaries import (
     KnownCanary,
     canary_kind,
 )
-from canary.controller.dependents import Dependents, group_key
+from canary.controller.dependents import Dependents, group_key, places_everywhere
 from canary.controller.store import Store
 from canary.core.facts import Dependency
 from canary.core.peers import CanaryName, Peer
@@ -31,17 +31,19 @@ class Relations:
         self._known = known
 
     def rivals(self, record: CanaryObject | KnownCanary) -> list[KnownCanary]:
-        """Find the other Canaries of the namespace that a Canary's target or service matters to."""
+        """Find the other Canaries that a Canary's target or service matters to.
+
+        They are of its namespace, and of others where its route is one thing with theirs.
+        """
         peer, namespace, kind = record.peer, record.key.namespace, record.target_kind
         named = [(SERVICE, service) for service in peer.services]
         named += [(kind, target) for _, target in peer.targets if kind is not None]
-        keys = dict.fromkeys(
-            other
-            for of, name in named
-            for other in self._dependents.of(ObjectKey(kind=of, namespace=namespace, name=name))
-            if other != record.key and other.namespace == namespace
-        )
-        found = (self._known(other) for other in keys)
+        here = [ObjectKey(kind=of, namespace=namespace, name=name) for of, name in named]
+        keys = [
+            *(other for key in here for other in self._dependents.of(key) if _in(namespace, other)),
+            *(other for key in places_everywhere(peer) for other in self._dependents.of(key)),
+        ]
+        found = (self._known(other) for other in dict.fromkeys(keys) if other != record.key)
         return [other for other in found if other is not None]
 
     def dependencies(self, record: CanaryRecord) -> tuple[Dependency, ...]:
@@ -76,6 +78,10 @@ class Relations:
     def _seen(self, key: CanaryKey) -> Peer | None:
         known = self._known(key)
         return replace(known.peer, coming=self._store.release(known)) if known else None
+
+
+def _in(namespace: str, key: CanaryKey) -> bool:
+    return key.namespace == namespace
 
 
 def _key(group: str, name: CanaryName) -> CanaryKey:

@@ -11,7 +11,7 @@ from canary.api.annotations import OWNER
 from canary.api.kinds import Manifest, ObjectKey
 from canary.controller.canaries import CanaryRecord
 from canary.controller.claims import Claims
-from canary.controller.places import by_subsets, service_keys, service_names
+from canary.controller.places import service_keys, service_names
 from canary.controller.records import WorkloadRecord
 from canary.controller.store import Store
 from canary.core.actions import Side
@@ -138,9 +138,7 @@ class Rendering:
 
     def lacking(self, record: CanaryRecord) -> Lacking | None:
         """Find the object of the user without which there is no route."""
-        if record.router is None:
-            return None
-        objects = record.router.objects(record.canary)
+        objects = record.objects
         if not (objects.read or objects.edited):
             return None
         rendered = self._route(record, Traffic())
@@ -157,7 +155,7 @@ class Rendering:
 
     def restored_weights(self, record: CanaryRecord) -> Return:
         """Do so with what holds the weights alone, so that what it refers to outlasts it."""
-        written = record.router.objects(record.canary).written if record.router else ()
+        written = record.objects.written
         writes, gone = self.restoration(record)
         weights = written[-1:]
         here = [each for each in writes if each.key in weights]
@@ -188,9 +186,7 @@ class Rendering:
 
     def hindrances(self, record: CanaryRecord) -> tuple[Lacking | None, str]:
         """Find the object of the user without which there is no route, and say whose others are."""
-        if record.router is None:
-            return None, ""
-        found = map(self._store.manifest, record.router.objects(record.canary).written)
+        found = map(self._store.manifest, record.objects.written)
         marked = filter(None, (contested(each) for each in found if each is not None))
         return self.lacking(record), "; ".join(marked)
 
@@ -214,9 +210,7 @@ class Rendering:
 
     def behind_route(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name what the router reads."""
-        if record.router is None:
-            return ()
-        return tuple(map(self._store.read_by_router, record.router.objects(record.canary).all))
+        return tuple(map(self._store.read_by_router, record.objects.all))
 
     def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look the primary up, where it is this Canary's."""
@@ -235,7 +229,7 @@ class Rendering:
         if record.router.by_apex:
             shared = self._shared_apex(record)
             cluster = replace(cluster, apex=self._apex(record), shared_apex=shared)
-        elif by_subsets(record):
+        elif record.by_subsets:
             cluster = replace(cluster, pods=self._pods(record))
         return record.router.render(canary, cluster, traffic)
 

@@ -17,6 +17,7 @@ from canary.api.switching import says_steps, switching
 from canary.api.tolerated import tolerated
 from canary.api.validation import parse_canary
 from canary.controller.installed import missing_plugins
+from canary.core.cautions import little_seen
 from canary.errors import InvalidSpec, Problem, SpecWarning
 from canary.routers import Router, router_for
 from canary.routers.partition import PartitionRouter
@@ -96,6 +97,7 @@ class SpecReader:
         warnings: tuple[SpecWarning, ...] = ()
         if router is not None:
             warnings = (*tolerated(canary, document.get("spec")), *router.ignored(canary))
+            warnings += (*little_seen(canary.spec),) if whole else ()
             if not router.abilities(canary).splits:
                 canary, changed = switching(canary, canary.spec.provider or router.name)
                 warnings += changed

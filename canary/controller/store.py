@@ -169,10 +169,10 @@ class Store:
 
     def routes(self, record: CanaryRecord) -> Routes:
         """Show a router the objects that it speaks of."""
-        canary, router = record.canary, record.router
+        router = record.router
         if router is None:
             return Routes(existing={}, served={})
-        found = {key: self.manifest(key) for key in router.objects(canary).all}
+        found = {key: self.manifest(key) for key in record.objects.all}
         return Routes(
             existing={key: manifest for key, manifest in found.items() if manifest is not None},
             served=self._caches.served(router.kinds),
@@ -222,14 +222,14 @@ class Store:
 
     def routed(self, record: CanaryRecord) -> Seen | None:
         """Read what the routes of a Canary do now."""
-        canary, router = record.canary, record.router
+        router = record.router
         if router is None:
             return None
         inputs = self.behind_routes(record)
         known = self._seen.recall(record.key, inputs)
         if known is None:
-            seen = router.read(canary, self.routes(record))
-            written = (self.packed(key) for key in router.objects(canary).written)
+            seen = router.read(record.canary, self.routes(record))
+            written = (self.packed(key) for key in record.objects.written)
             if seen is not None and any(each is not None and each.pending for each in written):
                 seen = replace(seen, pending=True)
             known = (seen,)
@@ -238,22 +238,18 @@ class Store:
 
     def refusal(self, record: CanaryRecord) -> str:
         """Tell why the routes of a Canary are refused as they are; empty where they are not."""
-        canary, router = record.canary, record.router
-        if router is None:
-            return ""
-        keys = router.objects(canary).written
+        keys = record.objects.written
         found = (self.packed(key) for key in keys)
         refusals = (each.refusal for each in found if each is not None and each.refusal)
         return "; ".join((*self.losses.said(keys), *refusals))
 
     def lost(self, record: CanaryRecord) -> bool:
         """Tell whether the routes of a Canary have lost something of what was written."""
-        written = record.router.objects(record.canary).written if record.router else ()
-        return bool(self.losses.said(written))
+        return bool(self.losses.said(record.objects.written))
 
     def behind_routes(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the routes of a Canary are rendered from, and read from."""
-        canary, router = record.canary, record.router
+        router = record.router
         if router is None:
             return ()
         return (
@@ -262,7 +258,7 @@ class Store:
             record.status.preflight and record.status.preflight.traffic_policy,
             *self._caches.served(router.kinds).values(),
             self.missing(record),
-            *(self.packed(key) for key in router.objects(canary).all),
+            *(self.packed(key) for key in record.objects.all),
         )
 
     def trouble(self, record: CanaryRecord, workload: WorkloadRecord) -> Trouble | None:

@@ -11,7 +11,6 @@ from time import monotonic
 from canary.api.kinds import Kind, Manifest
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
-from canary.controller.places import by_subsets
 from canary.core.facts import Survey
 from canary.core.preflight import preflight_due
 from canary.errors import Forbidden, NotFound, Problem
@@ -68,7 +67,7 @@ class Surroundings:
         if isinstance(label, Problem):
             return None
         found = {kind: await self._list(kind, namespace) for kind in surveyed_kinds(router.names)}
-        subsets = by_subsets(record)
+        subsets = record.by_subsets
         return survey(canary, router.names, target, label, found, by_subsets=subsets)
 
     async def _list(self, kind: Kind, namespace: str) -> tuple[Manifest, ...]:

@@ -21,7 +21,6 @@ from canary.controller.canaries import (
     AnyCanary,
     BrokenCanary,
     CanaryKey,
-    CanaryObject,
     CanaryRecord,
     KnownCanary,
     canary_kind,
@@ -32,9 +31,11 @@ from canary.controller.following import Following
 from canary.controller.former import former_routes, formers
 from canary.controller.kept import register_kept
 from canary.controller.memo import Memo
+from canary.controller.planned import Planned
 from canary.controller.pods import MemberRecord, PodRecord
 from canary.controller.policies import (
     DELIVERY_POLICY,
+    MEMBER,
     Policies,
     PolicyKey,
     PolicyRecord,
@@ -48,7 +49,9 @@ from canary.controller.records import (
     pack,
 )
 from canary.controller.relations import Relations
+from canary.controller.standings import standing_of
 from canary.controller.store import Store
+from canary.controller.tallies import owner_of
 from canary.controller.templates import (
     alert_provider_kind,
     alert_provider_record,
@@ -56,6 +59,7 @@ from canary.controller.templates import (
     metric_template_record,
 )
 from canary.controller.workloads import matters
+from canary.core.fleet_report import FleetStanding
 from canary.core.peers import CanaryName
 from canary.core.phases import IDLE
 from canary.resources.configs import ConfigKind
@@ -88,6 +92,7 @@ class Tracker:
             on_synced=self._on_standing,
             on_obstacle=self._on_standing,
             outages=outages,
+            counted=owner_of,
         )
         self.schemas = Schemas(cluster, monotonic)
         gateways = Gateways(cluster, monotonic)
@@ -110,6 +115,7 @@ class Tracker:
         self._hashing = hashing
         self._selector_labels = selector_labels
         self._wake = wake
+        self.planned = Planned()
         self._dependents = Dependents()
         self.relations = Relations(self._dependents, self.store, self._known)
         self._budgeted: set[PolicyKey] = set()
@@ -201,10 +207,7 @@ class Tracker:
 
     def apart(self, record: CanaryRecord) -> str:
         """Tell why the cluster of the routes cannot be followed, where that is another one."""
-        router = record.router
-        if router is None or not self.caches.is_split:
-            return ""
-        return self.caches.apart(router.objects(record.canary).written)
+        return self.caches.apart(record.objects.written) if self.caches.is_split else ""
 
     def problems(self) -> list[str]:
         """Tell why it is not known which Canaries there are; nothing where it is.
@@ -369,6 +372,10 @@ class Tracker:
             concerned |= self.relations.concerned(known)
         if gone or was is None or was.peer != known.peer:
             self._wake_all(concerned)
+        stands = None if gone else known.standing
+        if (was.standing if was else None) != stands:
+            self.planned.name(known.key, stands.plan if stands else "")
+            self._wake(MEMBER)
         claimed = (was.claim, was.labels) if was is not None else (None, {})
         if claimed != ((None, {}) if gone else (known.claim, known.labels)):
             self._wake_lines(known.key.namespace)
@@ -419,12 +426,25 @@ class Tracker:
                 if isinstance(known, KnownCanary) and known.peer.progress.phase not in IDLE:
                     yield known
 
-    def wake_others(self, before: CanaryObject, after: CanaryObject) -> None:
+    def wake_others(self, before: AnyCanary, after: AnyCanary) -> None:
         """Wake those to whom a Canary matters, where our own write has changed what they see of it."""
         if before.peer != after.peer:
             self._wake_all(self.relations.concerned(after))
         if before.claim != after.claim:
             self._wake_lines(after.key.namespace)
+        if standing_of(before) != standing_of(after):
+            self._wake(MEMBER)
+
+    def standings(self) -> Iterator[FleetStanding]:
+        """Give what is reported of Canaries that name a FleetPlan."""
+        for kind in self._canary_kinds():
+            for known in self.caches.values(kind):
+                if isinstance(known, KnownCanary) and known.standing is not None:
+                    yield known.standing
+
+    def wake_planned(self, plan: str, canary: str) -> None:
+        """Wake the Canaries that name a plan, or one of them; empty names are any."""
+        self._wake_all(self.planned.of(plan, canary))
 
     def _wake_lines(self, namespace: str) -> None:
         """Have the policies look who limit how many Canaries of a namespace run at once."""

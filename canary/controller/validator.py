@@ -5,7 +5,7 @@ from functools import partial
 
 from canary.api.kinds import Manifest
 from canary.api.validation import parse_alert_provider, parse_metric_template
-from canary.controller.installed import missing_plugins
+from canary.controller.installed import missing_plugins, provider_problems
 from canary.controller.policies import DELIVERY_POLICY, policy_problems
 from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, Problem, SpecWarning
@@ -21,7 +21,7 @@ class Validator:
         self._by_plural: Mapping[str, Callable[[Manifest], Iterable[Problem]]] = {
             CANARIES: reader.problems,
             "metrictemplates": lambda manifest: missing_plugins(parse_metric_template(manifest)),
-            "alertproviders": lambda manifest: missing_plugins(parse_alert_provider(manifest)),
+            "alertproviders": lambda manifest: provider_problems(parse_alert_provider(manifest)),
             DELIVERY_POLICY.plural: partial(policy_problems, boundary=reader.boundary),
         }
 

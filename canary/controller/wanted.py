@@ -10,7 +10,7 @@ from canary.api.kinds import Manifest, ObjectKey
 from canary.controller.canaries import CanaryRecord
 from canary.controller.former import formers, held
 from canary.controller.memo import Memo
-from canary.controller.places import by_subsets, routed, service_keys, service_names
+from canary.controller.places import routed, service_keys, service_names
 from canary.controller.records import WorkloadRecord
 from canary.controller.rendering import Rendering, Return, Wanted
 from canary.controller.store import Store
@@ -139,7 +139,7 @@ class Renderer:
         """
         if record.router is None:
             return ()
-        route = record.router.objects(record.canary).written
+        route = record.objects.written
         keys = (*service_keys(record), *_apex_keys(record), *route, *record.autoscalers[1:])
         beside = {*record.sides}.difference(route)
         return tuple(key for key in dict.fromkeys(keys) if key not in beside)
@@ -171,7 +171,7 @@ class Renderer:
         version = record.generation or record.resource_version
         contents = self._rendering.behind_route(record)
         inputs = (record.uid, version, self._store.missing(record), *contents)
-        if not (record.router.by_apex or by_subsets(record)):
+        if not (record.router.by_apex or record.by_subsets):
             return inputs
         target = self._store.target(record)
         primary = self._rendering.primary(record)
@@ -237,7 +237,7 @@ class Renderer:
             )
         writes, gone = self._former_routes(record, other)
         # What a router that is not installed has made can't be known, so it is not forgotten.
-        keys = other.router.objects(other.canary).all if other.router else ()
+        keys = other.objects.all
         unknown = other.router is None or any(
             self._store.unknown(key.kind, key.namespace) for key in keys
         )
@@ -246,7 +246,7 @@ class Renderer:
             service=other.service,
             provider=other.provider,
             references=other.references,
-            by_subsets=by_subsets(other),
+            by_subsets=other.by_subsets,
             unknown=unknown,
             routes=unknown or to_restore,
             routed=self._store.routed(other) if to_restore else None,

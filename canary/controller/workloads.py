@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from canary.controller.canaries import AnyCanary, BrokenCanary, CanaryRecord
-from canary.controller.places import by_subsets
 from canary.controller.records import WorkloadRecord
 from canary.core.counts import counts_matter
 from canary.core.facts import Trouble, Workload
@@ -18,7 +17,7 @@ def as_fact(
     trouble: Trouble | None = None,
 ) -> Workload:
     """Show a workload of a Canary to decisions."""
-    needed = by_subsets(record) and bool(found.outline)
+    needed = record.by_subsets and bool(found.outline)
     lacking = _lacking(record, found) if needed else ""
     return Workload(
         name=found.name,

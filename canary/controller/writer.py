@@ -31,7 +31,7 @@ class Writer:
         """
         kind, mended = render.key.kind, render.mended(found)
         if self._caches.absent(kind):
-            raise NotFound(f"{kind.resource} is not installed in the cluster")
+            raise NotFound(kind.missing)
         async with self._current(render.key):
             if found is None:
                 written = await self._cluster.create(mended, kind, owner=owner)

@@ -9,6 +9,7 @@ from canary.core.asking import asked_again_at
 from canary.core.capacity import beyond_primary, size_at, sized, sized_at
 from canary.core.ending import roll_back
 from canary.core.hooks import GATES
+from canary.core.lasting_holds import PROOF_AWAITED
 from canary.core.leave import FLEET, RULES, leave, leave_of_fleet, withhold
 from canary.core.plan import Step
 from canary.core.promotion import promote
@@ -93,7 +94,8 @@ def judged(situation: Situation) -> bool:
 def release(situation: Situation) -> Situation:
     """End what held the run; a primary that is lost is one episode until it is back."""
     back = (why.PRIMARY_NOT_READY,) if situation.primary_serves else ()
-    return situation.end_holds(why.ANALYSIS_INCONCLUSIVE, why.TRAFFIC_UNVERIFIED, *UNREADY, *back)
+    unjudged = (why.ANALYSIS_INCONCLUSIVE, PROOF_AWAITED, why.TRAFFIC_UNVERIFIED)
+    return situation.end_holds(*unjudged, *UNREADY, *back)
 
 
 def _stay(situation: Situation, wish: Wish, withheld: Withheld) -> Situation:

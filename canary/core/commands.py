@@ -231,8 +231,10 @@ def _expedite(situation: Situation, signature: Signature) -> Situation | _Refusa
     if situation.current_run.expedited:
         return _Refusal("the run is expedited already")
     policies = [each for each in situation.facts.policies if each.expeditable]
-    if not policies:
-        return _Refusal("no DeliveryPolicy holds it for a window or in a line")
+    if not policies and situation.spec.fleet is None:
+        return _Refusal(
+            "no DeliveryPolicy holds it for a window or in a line, and it names no FleetPlan"
+        )
     for policy in situation.facts.policies:
         if policy.spec.expedite is Expedite.REFUSED:
             return _Refusal(f"DeliveryPolicy {policy.name} allows no run to be expedited")

@@ -36,6 +36,7 @@ from canary.core.facts import Facts
 from canary.core.idle import failed, noted_at, rest
 from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
+from canary.core.lasting_holds import refusal_alert_at
 from canary.core.late_drain import drain_anew
 from canary.core.leave import Stop, stopped, unsuspended, withhold
 from canary.core.names import given_back_at, note_names
@@ -241,6 +242,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             situation.now + AWAY if away and stage and stage.until else None,
             situation.now + AWAY if situation.facts.routes_away and stage else None,
             lasting_at(status),
+            refusal_alert_at(situation),
             run.next_analysis_at if run and looking else None,
             preflight_at(status),
             *given_back_at(situation),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from canary.api.analysis_spec import VerifyTraffic
 from canary.api.deliverypolicy import DeliveryPolicySpec
+from canary.api.fleet_status import FleetCanary
 from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.api.policy_status import DeliveryPolicyStatus
@@ -313,6 +314,19 @@ class BindingPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSeen:
+    """The FleetPlan that a Canary names, as its hub shows it."""
+
+    cluster: str
+    """What this cluster is known by there."""
+    entry: FleetCanary | None = None
+    """What the plan says of this Canary."""
+    exists: bool = True
+    away: str = ""
+    """Why the hub cannot be asked: what was known of the plan may have changed since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Settings of the controller that decisions depend on."""
 
@@ -419,6 +433,8 @@ class Facts:
     """The other Canaries of its group."""
     policies: tuple[BindingPolicy, ...] = ()
     """The DeliveryPolicies that bind it, in the order in which they are asked."""
+    plan: PlanSeen | None = None
+    """The FleetPlan that it names; None where it names none, or the controller has no hub."""
     drifts: tuple[Drift, ...] = ()
     """What others have changed in routes and Services, and is not put back yet."""
     survey: Survey | None = None
@@ -458,7 +474,8 @@ class Facts:
     @property
     def cut_off(self) -> bool:
         """Whether the apex service cannot lead to the canary, as pods lack the label for that."""
-        return any(each is not None and each.lacking for each in (self.target, self.primary))
+        target, primary = self.target, self.primary
+        return bool((target and target.lacking) or (primary and primary.lacking))
 
     def answer(self, need: Need[T]) -> T | None:
         """Give the answer to a need; None while there is none."""

@@ -40,6 +40,11 @@ def named(revision: str, images: Iterable[Image | ContainerImage]) -> str:
     return f"{revision} ({shown})" if shown else revision
 
 
+def with_digest(images: Iterable[ContainerImage]) -> str:
+    """Give the first image of a revision that is known by its digest; empty where none is."""
+    return next((each.image for each in images if not each.init and "@" in each.image), "")
+
+
 def difference(before: Sequence[ContainerImage], after: Sequence[ContainerImage]) -> str:
     """Say which images differ; empty where none does, or where one side is not known."""
     if not before or not after:

@@ -24,6 +24,7 @@ from canary.core.asking import asked_again_at
 from canary.core.budget import ask_budgets
 from canary.core.dependency import ask_dependencies
 from canary.core.ending import roll_back
+from canary.core.fleet_wave import ask_wave
 from canary.core.gates import ask_gate, shut
 from canary.core.group import ask_group, show_passed
 from canary.core.hooks import GATES
@@ -191,8 +192,16 @@ def _stand_in_line(situation: Situation, withheld: Withheld) -> Situation:
     return _stand_by(thawed(situation).end_holds(*GATES), withheld, PATIENCE)
 
 
+def _stand_for_wave(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait for a wave; what the clusters before it take is no time of this run."""
+    return _stand_by(thawed(situation).end_holds(*GATES), withheld, WAVE_PATIENCE)
+
+
 def _stand_by(situation: Situation, withheld: Withheld, limit: timedelta | None) -> Situation:
-    noted = situation.note_hold(withheld.reason).with_run(queue=withheld.line)
+    waits_for_wave = withheld.reason == why.FLEET_WAVE
+    noted = situation.note_hold(withheld.reason).with_run(
+        queue=withheld.line, awaits_wave=waits_for_wave
+    )
     held = _wait(noted, withheld)
     waiting = held.await_leave(withheld.reason, withheld.message, limit, opens_at=withheld.opens_at)
     if not waiting.overdue:
@@ -265,6 +274,9 @@ _STILL = frozenset({why.STOPPED, why.FROZEN})
 PATIENCE = timedelta(days=7)
 """How long a run waits for a rule of the fleet, where `holdTimeout` is not written."""
 
+WAVE_PATIENCE = timedelta(days=14)
+"""How long a run waits for its wave, whatever `holdTimeout` says."""
+
 RULES: Mapping[str, LeaveRule] = MappingProxyType(
     {
         why.SUSPENDED: LeaveRule(
@@ -288,6 +300,12 @@ RULES: Mapping[str, LeaveRule] = MappingProxyType(
             wishes=frozenset({Wish.START}),
             judge=_whatever(ask_dependencies),
             wait=stand_by,
+            of_fleet=True,
+        ),
+        why.FLEET_WAVE: LeaveRule(
+            wishes=frozenset({Wish.START}),
+            judge=_whatever(ask_wave),
+            wait=_stand_for_wave,
             of_fleet=True,
         ),
         why.BUDGET_SPENT: LeaveRule(

@@ -28,6 +28,7 @@ from canary.core.judgements import (
     record,
     warming_up,
 )
+from canary.core.lasting_holds import alert_hold
 from canary.core.late_route import await_route, route_lags
 from canary.core.plan import Step
 from canary.core.resumed import await_checks, note_started
@@ -274,7 +275,7 @@ def _unverified(situation: Situation, message: str) -> Situation:
         return roll_back(held, why.TRAFFIC_UNVERIFIED, timed_out(waiting))
     if first:
         held = held.tell(why.TRAFFIC_UNVERIFIED, f"Holding: {message}", Severity.WARN)
-    return held.look_again()
+    return alert_hold(held, why.TRAFFIC_UNVERIFIED, message).look_again()
 
 
 def _inconclusive(situation: Situation, report: Report, message: str) -> Situation:
@@ -290,4 +291,4 @@ def _inconclusive(situation: Situation, report: Report, message: str) -> Situati
         return roll_back(held, "AnalysisInconclusive", f"No verdict in time: {message}")
     if first:
         held = held.tell("AnalysisInconclusive", f"Holding: {message}", Severity.WARN)
-    return held.look_again()
+    return alert_hold(held, why.ANALYSIS_INCONCLUSIVE, message).look_again()

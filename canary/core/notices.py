@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from itertools import count
 
-from canary.api.status import CanaryStatus, Notice, Severity, Thread
+from canary.api.status import CanaryStatus, Notice, Severity, Stage, Thread
 from canary.core.images import images_told
 from canary.core.phases import RUNNING
 
@@ -79,16 +79,24 @@ def with_threads(status: CanaryStatus, opened: tuple[Thread, ...]) -> CanaryStat
     return status.but(threads=tuple(sorted(kept, key=lambda each: each.run))[-THREADS_KEPT:])
 
 
+_LASTING = frozenset({Stage.GATED, Stage.PAUSED, Stage.SUSPENDED, Stage.WITHHELD})
+"""Stages of a run that others end."""
+
+
 def forgotten_alone(status: CanaryStatus) -> bool:
     """Tell whether delivered notices are worth a write of their own.
 
-    During a run they are forgotten with the next decision.
+    During a run they are forgotten with the next decision, which is seconds or an interval away. A
+    wait for a person, or for other runs, may last for days: a controller that starts meanwhile would
+    send again what has long been delivered.
     """
-    return status.phase not in RUNNING
+    return status.phase not in RUNNING or (
+        status.stage is not None and status.stage.name in _LASTING
+    )
 
 
 def forgotten_by(status: CanaryStatus) -> datetime | None:
     """Tell until when a write that forgets delivered notices may be counted on, if any is due."""
-    if not status.notices or not forgotten_alone(status):
+    if not status.notices or status.phase in RUNNING:
         return None
     return status.notices[-1].at + FORGOTTEN_WITHIN

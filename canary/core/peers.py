@@ -1,8 +1,9 @@
 """Peers: what a Canary knows of others, and which of them would undo its work.
 
-What waits for others is in `dependency.py` and `group.py`. Two Canaries with one target, or one service, are rivals. Rule 1: a rival has what it is made under,
-whichever of the two is older; where neither has it yet, the older one gets it. Rule 2: one that is
-being deleted is waited for, until it has given back what it has.
+What waits for others is in `dependency.py` and `group.py`. Two Canaries with one target, or one service,
+are rivals; so are two of different namespaces with one service whose routes are one thing. Rule 1: a
+rival has what it is made under, whichever of the two is older; where neither has it yet, the older one
+gets it. Rule 2: one that is being deleted is waited for, until it has given back what it has.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from canary.api.canary import CanarySpec
+from canary.api.kinds import Kind
 from canary.api.status import INVALID_STATE, CanaryStatus, Names, Phase, Stage
 from canary.errors import Problem
 
@@ -88,6 +90,8 @@ class Peer:
     """The names of its apex services: of the spec, the one held, and former ones with a rest."""
     held: Names
     """The names that everything is made under; empty ones before anything is."""
+    everywhere: tuple[Kind, ...] = ()
+    """The kinds of its route of which two of one name are one thing, whatever their namespaces."""
     progress: Progress = Progress()
     coming: str = ""
     """The release that its target carries now; empty where none, or where that is not known."""
@@ -149,7 +153,13 @@ def rivalry(own: Peer, others: Iterable[Peer]) -> tuple[Problem, ...]:
     for other in others:
         if other.deleting:
             continue
-        if target in other.targets and _before(
+        apart, why = _apart(own, other), ""
+        if apart:
+            kind = next((kind for kind in own.everywhere if kind in other.everywhere), None)
+            if kind is None:
+                continue
+            why = f"each {kind.kind} of a name is the same one in every namespace, and "
+        elif target in other.targets and _before(
             other, own, lambda peer: 0 if peer.held_target == target else 1
         ):
             remedy = f"delete one of the two Canaries: {other} has this target already"
@@ -157,9 +167,14 @@ def rivalry(own: Peer, others: Iterable[Peer]) -> tuple[Problem, ...]:
         if service in {*other.services} - {""} and _before(
             other, own, lambda peer: _hold_on_service(peer, service)
         ):
-            remedy = f"name another service: that of {other} has this name already"
+            remedy = f"name another service: {why}that of {other} has this name already"
             return (Problem("spec.service.name", service, remedy),)
     return ()
+
+
+def _apart(own: Peer, other: Peer) -> bool:
+    """Tell whether two Canaries are in different namespaces for sure: that of a file is not known."""
+    return bool(own.namespace and other.namespace) and own.namespace != other.namespace
 
 
 def _before(other: Peer, own: Peer, rank: Callable[[Peer], int]) -> bool:

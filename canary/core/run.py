@@ -16,10 +16,12 @@ from canary.core.budget import note_budgets
 from canary.core.capacity import settle_size
 from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
+from canary.core.fleet_wave import note_wave
 from canary.core.gates import gate_overdue, time_out
 from canary.core.group import fail_with_group
 from canary.core.hooks import GATES
 from canary.core.known_good import is_known_good
+from canary.core.lasting_holds import alert_refusal
 from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, thawed, withhold
 from canary.core.look import look, look_at_unready
 from canary.core.parts import await_part
@@ -102,11 +104,11 @@ def _await_leave(situation: Situation) -> Turn:
 
 def _scale_up(situation: Situation) -> Situation:
     """Scale the canary up and go on when it is ready."""
-    sized = settle_size(situation)
+    sized = note_wave(settle_size(situation))
     started = (
         sized.enter(Phase.PROGRESSING)
         .look_again()
-        .with_run(next_analysis_at=None, holds=(), queue="")
+        .with_run(next_analysis_at=None, holds=(), queue="", awaits_wave=False)
     )
     changed = f" ({started.current_run.images})" if started.current_run.images else ""
     revision = f"{started.status.last_applied_spec} of {started.target_name}{changed}"
@@ -135,7 +137,7 @@ def follow_revision(situation: Situation) -> Turn | None:
     if isinstance(answer, Withheld):
         return withhold(new.enter(Phase.WAITING), answer)
     if isinstance(answer, Granted):
-        return _come_up(new.enter(Phase.PROGRESSING))
+        return _come_up(note_wave(new).enter(Phase.PROGRESSING))
     # Its pods get no traffic while the answer is on its way.
     return new.enter(Phase.WAITING)
 
@@ -169,7 +171,9 @@ def _route_refused(situation: Situation) -> Situation:
     held = situation.wait(why.ROUTE_REFUSED, situation.obstructed(message), situation.hold_timeout)
     if held.overdue:
         return roll_back(held, why.ROUTE_REFUSED, timed_out(message))
-    return held.tell(why.ROUTE_REFUSED, f"Holding: {message}", Severity.WARN) if first else held
+    if first:
+        return held.tell(why.ROUTE_REFUSED, f"Holding: {message}", Severity.WARN)
+    return alert_refusal(held, message)
 
 
 def _come_up(situation: Situation) -> Situation:

@@ -15,6 +15,7 @@ from canary.api.metrics import HoldLimit, HoldOutcome
 from canary.api.status import Severity
 from canary.core import waits as why
 from canary.core.judgements import metrics_at
+from canary.core.lasting_holds import alert_unproven
 from canary.core.limits import held_since
 from canary.core.situation import Situation
 
@@ -110,4 +111,4 @@ def await_proof(situation: Situation, report: Report, message: str) -> Situation
     held = held.say(why.ANALYSIS_INCONCLUSIVE, said, since=since, deadline=deadline, until=until)
     if since == situation.now:
         held = held.tell("AnalysisInconclusive", f"Holding: {message}", Severity.WARN)
-    return held.look_again().look_no_later(min(ends))
+    return alert_unproven(held, message, since).look_again().look_no_later(min(ends))

@@ -29,6 +29,7 @@ POLICY_UNREADABLE = "PolicyUnreadable"
 FROZEN = "Frozen"
 DEPENDENCY = "Dependency"
 BUDGET_SPENT = "BudgetSpent"
+FLEET_WAVE = "FleetWave"
 QUEUED = "Queued"
 GROUP = "Group"
 DRAINING = "Draining"
@@ -90,6 +91,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "not start.",
         BUDGET_SPENT: "The error budget that a DeliveryPolicy asks for is spent, or cannot be told: the "
         "run does not start; the budget is asked again every minute.",
+        FLEET_WAVE: "The FleetPlan in `spec.fleet` has not granted this run to this cluster: the run does "
+        "not start.",
         QUEUED: "A DeliveryPolicy limits how many runs are under way at once: the run starts when it has "
         "a place, by `spec.priority` and then by age.",
         GROUP: "Another Canary of the group has not passed this step yet: the weight stays.",
@@ -223,6 +226,7 @@ _STAGES: Mapping[str, Stage] = MappingProxyType(
         FROZEN: Stage.WITHHELD,
         DEPENDENCY: Stage.WITHHELD,
         BUDGET_SPENT: Stage.WITHHELD,
+        FLEET_WAVE: Stage.WITHHELD,
         QUEUED: Stage.WITHHELD,
         GROUP: Stage.WITHHELD,
     }

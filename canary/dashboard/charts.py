@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 
 from analysis.model import Bounds
 from canary.dashboard.recent import SeenShare, SeenValue
-from canary.views.moments import moment
+from canary.simulation.summary import Ends
+from canary.views.moments import moment, span
 
 WIDTH, HEIGHT = 360, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 352, 12, 128
@@ -18,6 +19,8 @@ _LARGEST = 1e100
 _CROSS, _DOUBT = 3.5, 4.0
 _LISTED = 30
 """How many of the last values the table shows."""
+_BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where times begin that are counted from nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,45 @@ def share_chart(seen_shares: Iterable[SeenShare], now: datetime) -> Chart | None
                 "–" if each.seen is None else f"{each.seen} %",
             )
             for each in reversed(shares[-_LISTED:])
+        ),
+    )
+
+
+def ends_chart(ends: Ends, horizon: timedelta) -> Chart:
+    """Draw which share of simulated releases had been rolled back by when, and which was promoted."""
+
+    def at(seconds: float) -> datetime:
+        return _BEGIN + timedelta(seconds=seconds)
+
+    end = _BEGIN + horizon
+    scale = _Scale(_BEGIN, end, 0.0, 100.0)
+    series = [
+        [(seconds, 100 * share) for seconds, share in ends.shares(times)]
+        for times in (ends.rolled_back, ends.promoted)
+    ]
+    (rolled_back, promoted) = (each[-1][1] for each in series)
+    return Chart(
+        name=ends.label,
+        title=f"{ends.label}: releases that have ended, by time",
+        description=(
+            f"{rolled_back:.3g} % rolled back (solid), {promoted:.3g} % promoted (dashed), of "
+            f"{ends.of:,} releases"
+        ),
+        lines=tuple(
+            _line(_stairs([(at(seconds), share) for seconds, share in each], scale, end))
+            for each in series
+        ),
+        fails="",
+        doubts="",
+        last=(scale.x(end), scale.y(rolled_back)),
+        bounds=(),
+        levels=(Gridline(y=scale.y(0), text="0 %"), Gridline(y=scale.y(100), text="100 %")),
+        begins="0s",
+        ends=span(horizon),
+        header=("after", "rolled back"),
+        rows=tuple(
+            (span(timedelta(seconds=seconds)), f"{share:.3g} %")
+            for seconds, share in series[0][1:][-_LISTED:]
         ),
     )
 

@@ -11,6 +11,7 @@ from canary.dashboard.parts import canary_address, canary_context, lacks
 from canary.dashboard.routes import found, page
 from canary.dashboard.safety import own_form
 from canary.dashboard.site import SESSION, SITE
+from canary.errors import ClusterError
 from canary.views.canary import CanaryView
 from canary.views.explain import possible_commands
 from canary.views.given import CONSEQUENCES
@@ -65,13 +66,16 @@ async def command(request: web.Request) -> web.StreamResponse:
         session.viewer.user, "dashboard", site.clock(), subject=subject, reason=reason
     )
     about = {"user": session.viewer.user, "verb": verb, "canary": str(kept.key)}
-    log.info("a command is left", extra=about)
     try:
         await site.fleet.leave(
             session.viewer.cluster, kept.key, verb, str(signature), seconds=_PATIENCE_SECONDS
         )
-    except CommandWaits as waits:
-        raise web.HTTPConflict(text=f"It was not done: {waits}.") from waits
+    except (ClusterError, CommandWaits) as error:
+        log.info("a command was refused: %s", error, extra=about | {"result": "refused"})
+        if isinstance(error, CommandWaits):
+            raise web.HTTPConflict(text=f"It was not done: {error}.") from error
+        raise
+    log.info("a command is left", extra=about | {"result": "left"})
     back = form.get("back", "")
     where = "/gates" if back == "gates" else canary_address(kept.key)
     raise web.HTTPSeeOther(f"{site.root_path}{where}")

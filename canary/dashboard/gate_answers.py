@@ -101,17 +101,18 @@ class GateAnswers:
         key = kept.key
         subject = reference.gate if verb in AT_GATES else ""
         signature = Signature.of(viewer.user, tool, self._clock(), subject=subject, reason=reason)
+        about = {"user": viewer.user, "verb": verb, "canary": str(key)}
         with self._fleet.open_pages.listening(lambda changed, *_: changed == key) as changes:
             try:
                 allowed = await viewer.rights.to_canaries(*key[:2])
                 if missing := allowed.lacks(verb, key.name):
                     raise AnswerRefused(lacking(verb, missing, key.namespace))
-                about = {"user": viewer.user, "verb": verb, "canary": str(key)}
-                log.info("a command is left", extra=about)
                 await self._fleet.leave(
                     viewer.cluster, key, verb, str(signature), seconds=self._patience
                 )
-            except (ClusterError, CommandWaits) as error:
+                log.info("a command is left", extra=about | {"result": "left"})
+            except (AnswerRefused, ClusterError, CommandWaits) as error:
+                log.info("a command was refused: %s", error, extra=about | {"result": "refused"})
                 raise AnswerRefused(str(error)) from error
             return await self._outcome(changes, reference, kept, verb, str(signature))
 

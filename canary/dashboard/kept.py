@@ -19,6 +19,7 @@ from canary.core.gates import held_gates
 from canary.views.activity import RunEnd, run_ends
 from canary.views.canary import CanaryView, canary_view
 from canary.views.fleet import by_attention
+from canary.views.foreseen import foreseen_view
 from canary.views.standing import CanaryStanding, standing
 
 _FASTEST = 1
@@ -105,7 +106,7 @@ class KeptCanary:
 
 @lru_cache(maxsize=_MOST_OPENED)
 def _foresee(kept: KeptCanary) -> CanaryView:
-    return canary_view(kept.manifest, foresees=True)
+    return foreseen_view(kept.manifest)
 
 
 @lru_cache(maxsize=_MOST_OPENED)

@@ -22,20 +22,7 @@ class PageRenderer:
     """Renders templates for a site that is at a path of its host; empty for the root."""
 
     def __init__(self, root_path: str) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=_finalized,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.globals |= {
-            "root": root_path,
-            "version": _version(),
-            "stylesheet": _stylesheet,
-        }
-        self._environment.filters["paragraphs"] = paragraphs
+        self._environment = _environment(root_path)
 
     def render(self, template: str, **context: Any) -> str:
         """Render a template."""
@@ -47,6 +34,22 @@ class PageRenderer:
             part: Markup(self.render(template, **context))  # noqa: S704 - escaped when rendered
             for part, template in templates.items()
         }
+
+
+@cache
+def _environment(root_path: str) -> Environment:
+    """Load the templates of a site; each is compiled once in a process."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalized,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"root": root_path, "version": _version(), "stylesheet": _stylesheet}
+    environment.filters["paragraphs"] = paragraphs
+    return environment
 
 
 def paragraphs(block: Block) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from canary.api.kinds import Manifest
 from canary.api.pages import canary_page
 from canary.api.validation import parse_canary
 from canary.controller.canaries import CanaryKey
-from canary.core.plan import plan
 from canary.core.skips import Skip
 from canary.dashboard.answers import Place
 from canary.dashboard.charts import metric_chart, share_chart
@@ -29,9 +28,11 @@ from canary.views.explain import EFFECTS, explanation, possible_commands
 from canary.views.fleet import NOTHING, cause, header, row
 from canary.views.given import CONSEQUENCES, asked, given, lacking
 from canary.views.history import run_rows, run_told
-from canary.views.journey import journey
 from canary.views.moments import moment, span
+from canary.views.remaining import ends_told
+from canary.views.schedule import schedule
 from canary.views.standing import CanaryStanding, standing
+from canary.views.units import with_unit
 
 FLEET_PARTS = {"fleet": "parts/fleet.html"}
 GATES_PARTS = {"gates": "parts/gates.html"}
@@ -139,7 +140,10 @@ def canary_context(site: Site, kept: KeptCanary, silent: str = "") -> dict[str, 
         "now": now,
         "started": moment(view.run.started_at, now) if view.run else "",
         "lasted": span(now - view.run.started_at) if view.run else "",
-        "stations": journey(plan(canary.spec.analysis), view) if canary else (),
+        "stops": [(each, each.told(now)) for each in schedule(canary, kept.foreseen)]
+        if canary
+        else [],
+        "ends": ends_told(kept.foreseen.step.ends_at, _promotes(kept.foreseen), now),
         "why": explanation(kept.foreseen, now, program="tidegate", silent=silent),
         "share": share_chart(track.shares, _until(view, track, now)) if track else None,
         "cards": [_card(each, canary, track, now, proof) for each, proof in _proofs(kept)],
@@ -246,7 +250,7 @@ def _card(
     points = track.metrics.get(check.metric, ()) if track else ()
     return {
         "check": check,
-        "value": "–" if check.value is None else f"{check.value:g}",
+        "value": with_unit(check.value, check.unit),
         "at": moment(check.at, now) if check.at else "",
         "evidence": proof,
         "chart": metric_chart(
@@ -267,6 +271,10 @@ def _sound(manifest: Manifest) -> Canary | None:
         return parse_canary(manifest)
     except InvalidSpec:
         return None
+
+
+def _promotes(view: CanaryView) -> datetime | None:
+    return view.run.promotes_at if view.run else None
 
 
 def _until(view: CanaryView, track: Track, now: datetime) -> datetime:

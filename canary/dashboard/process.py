@@ -103,6 +103,7 @@ async def for_many(
     namespaces: Sequence[str] = (),
     root_path: str = "",
     read_only: bool = False,
+    frame_ancestors: Sequence[str] = (),
     examine: Examine | None = None,
     earlier: "EarlierPoints | None" = None,
     chat: Chat | None = None,
@@ -135,6 +136,7 @@ async def for_many(
             cluster_name=cluster.credentials.context,
             root_path=root_path,
             read_only=read_only,
+            frame_ancestors=frame_ancestors,
             examine=examine,
             earlier=earlier,
         )

@@ -1,10 +1,14 @@
 """Reports as one file: a page that needs no server, with its style and its charts inside."""
 
-from canary.dashboard.charts import Chart, metric_chart
+from collections.abc import Sequence
+from dataclasses import replace
+
+from canary.dashboard.charts import Chart, ends_chart, metric_chart
 from canary.dashboard.pages import PageRenderer, paragraphs
 from canary.dashboard.recent import SeenValue
 from canary.views.backtested import Backtest, backtest_shown
 from canary.views.replayed import MetricThen, ReplayView, replay_shown
+from canary.views.simulated import Simulation, simulation_shown
 
 _MOST_POINTS = 1_000
 """How many checks a chart shows; the newest of more."""
@@ -28,7 +32,21 @@ def backtest_report(tested: Backtest) -> str:
         "report.html",
         title=f"{tested.canary}: {first:%Y-%m-%d} to {last:%Y-%m-%d}",
         said=paragraphs(backtest_shown(tested)),
-        charts=(),
+        charts=[ends_chart(each, tested.within) for each in tested.ends],
+    )
+
+
+def simulation_report(simulations: Sequence[Simulation]) -> str:
+    """Write the report of simulated releases, of one Canary or of several."""
+    return PageRenderer("").render(
+        "report.html",
+        title=f"{', '.join(each.canary for each in simulations)}: simulated releases",
+        said=[said for each in simulations for said in paragraphs(simulation_shown(each))],
+        charts=[
+            replace(chart, name=f"{each.canary}: {chart.name}") if len(simulations) > 1 else chart
+            for each in simulations
+            for chart in (ends_chart(one.ends, each.setting.horizon) for one in each.scenarios)
+        ],
     )
 
 

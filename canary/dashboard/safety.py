@@ -1,17 +1,18 @@
 """What keeps other pages, other users and hostile texts out: headers, hosts, and whose form it is."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from aiohttp import web
 
 from canary.dashboard.sessions import Session
 
 FORM_TOKEN = "form-token"  # noqa: S105 - the name of a field
-POLICY = (
+_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}; "
     "require-trusted-types-for 'script'; trusted-types tidegate"
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
+_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     # With no-referrer a form's own origin would arrive as null.
     "Referrer-Policy": "same-origin",
@@ -22,12 +23,23 @@ HEADERS = {
 _HSTS = "max-age=31536000"
 
 
-async def protect(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the headers on an answer, whatever it is."""
-    response.headers.update(HEADERS)
-    response.headers.setdefault("Cache-Control", "no-store")
-    if request.secure or request.headers.get("X-Forwarded-Proto") == "https":
-        response.headers["Strict-Transport-Security"] = _HSTS
+def protecting(
+    frame_ancestors: Sequence[str] = (),
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Make what puts the headers on an answer, whatever it is.
+
+    Pages of these origins may show ours in a frame; no page may when none is named.
+    """
+    policy = _POLICY.format(ancestors=" ".join(frame_ancestors) or "'none'")
+    headers = _HEADERS | {"Content-Security-Policy": policy}
+
+    async def protect(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(headers)
+        response.headers.setdefault("Cache-Control", "no-store")
+        if request.secure or request.headers.get("X-Forwarded-Proto") == "https":
+            response.headers["Strict-Transport-Security"] = _HSTS
+
+    return protect
 
 
 def same_origin(request: web.Request) -> bool:

@@ -11,7 +11,7 @@ from canary.dashboard import routes
 from canary.dashboard.commands import commanding
 from canary.dashboard.doors import Door
 from canary.dashboard.reading import reading
-from canary.dashboard.safety import protect
+from canary.dashboard.safety import protecting
 from canary.dashboard.site import SESSION, SITE, Site
 from canary.errors import CanaryError, ClusterError, Conflict, Forbidden, Invalid, NotFound
 
@@ -46,7 +46,7 @@ def application(
         middlewares=[*counting, refusals, _guard(site, door, signed)],
     )
     root[SITE] = site
-    root.on_response_prepare.append(protect)
+    root.on_response_prepare.append(protecting(site.frame_ancestors))
     acting = () if site.read_only else commanding()
     readable = (*routes.readable(), *reading())
     for route in (*routes.open_to_all(), *door.routes(), *readable, *acting, *signed):

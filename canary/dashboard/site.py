@@ -1,6 +1,6 @@
 """What every answer of the dashboard is made of: the fleet, the sessions, the templates, the time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ class Site:
     """What the cluster is called, for people."""
     root_path: str = ""
     read_only: bool = False
+    frame_ancestors: Sequence[str] = ()
+    """The origins whose pages may show ours in a frame."""
     shared: SharedParts = field(default_factory=SharedParts)
     examine: Examine | None = None
     """Examines the cluster for the page about the dashboard."""

@@ -98,7 +98,9 @@ class TokenDoor:
         user = await identified(cluster)
         if user is None:
             return None
-        return Viewer(cluster=cluster, user=user, everything=False, logs_out=True)
+        return Viewer(
+            cluster=cluster, user=user, everything=False, logs_out=True, clock=self._clock
+        )
 
     def _blocked(self, address: str) -> bool:
         failures = self._failures.get(address, deque())

@@ -1,6 +1,8 @@
 """Who looks: the person behind a session, with the connection that carries their rights."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 
 from canary.cluster.cluster import Cluster
 from canary.dashboard.controllers import Controllers
@@ -19,6 +21,8 @@ class Viewer:
     """Whether they see all that is followed, because it is followed with their own rights."""
     logs_out: bool = False
     """Whether it is the dashboard that keeps them logged in, and lets them out."""
+    clock: Callable[[], float] = monotonic
+    """By which what they may do is kept for a short while."""
     rights: Rights = field(init=False)
     """What they may do, as the API server says."""
     controllers: Controllers = field(init=False)
@@ -26,5 +30,6 @@ class Viewer:
 
     def __post_init__(self) -> None:
         """Ask for their rights, and for controllers, with their own connection."""
-        object.__setattr__(self, "rights", Rights(self.cluster))
-        object.__setattr__(self, "controllers", Controllers(self.cluster))
+        object.__setattr__(self, "rights", Rights(self.cluster, clock=self.clock))
+        controllers = Controllers(self.cluster, clock=self.clock)
+        object.__setattr__(self, "controllers", controllers)

@@ -79,7 +79,7 @@ async def tell(
             # The last picture and the summary are of the same requests.
             await load.stop()
             stats = load.stats()
-        _summarise(console, (good, bad), stats, monotonic() - started)
+        summarise(console, (good, bad), stats, monotonic() - started)
         if keep:
             console.rule("still running")
             text = still_running(
@@ -131,9 +131,10 @@ async def _snapshot(world: EmbeddedWorld, load: Load) -> DemoSnapshot:
     )
 
 
-def _summarise(
+def summarise(
     console: Console, endings: tuple[Ending, ...], stats: LoadStats, seconds: float
 ) -> None:
+    """Say how the releases ended, and what came of the requests."""
     console.rule("what happened")
     for ending in endings:
         mark = "[green]✔[/]" if ending.as_expected else "[red]✘[/]"

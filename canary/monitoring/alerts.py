@@ -4,12 +4,14 @@ Where a gauge can tell, an alert reads no counter: it holds after a restart of t
 for the first event of a Canary.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from canary.api.people import WebhookType
 from canary.api.status import Outcome, Phase, Stage
 from canary.core import waits
+from canary.monitoring.limits import CLUSTER_LIMITS, NAMESPACE_LIMITS, WARNED_AT
 
 RUNBOOKS = "docs/runbooks"
 """Where the runbooks are, beside this project's other pages."""
@@ -31,6 +33,8 @@ _GATES = "|".join(
     each for each in waits.MEANINGS if waits.stage_of(each, Phase.PROGRESSING) is Stage.GATED
 )
 _FAILURES = f"{Outcome.ROLLED_BACK}|{Outcome.PROMOTION_FAILED}"
+_DAYS_TO_RENEW = 3
+"""cert-manager renews a certificate of 90 days a month before its end."""
 #: Hooks that answer "not yet" or "all is well" with what looks like an error.
 _ANSWERS = "|".join(sorted({*(each for each in WebhookType if each.is_gate), "rollback"}))
 
@@ -74,6 +78,16 @@ def _often(errors: str, calls: str, *labels: str) -> str:
     return f"{failed} > 5 and {failed} > 0.2 * {made}"
 
 
+def _near(limits: Mapping[str, int], counted: str) -> str:
+    """Tell which kinds have come near their limit; `counted` is how many there are of a kind.
+
+    Every replica counts all objects, those of the others' Canaries too: the highest number counts.
+    """
+    return " or ".join(
+        f"{counted.format(kind=kind)} > {WARNED_AT} * {limit}" for kind, limit in limits.items()
+    )
+
+
 _OF_THE_CANARY = "{{ $labels.namespace }}/{{ $labels.name }}"
 
 ALERTS: tuple[AlertRule, ...] = (
@@ -90,6 +104,26 @@ ALERTS: tuple[AlertRule, ...] = (
         after="2m",
         severity="critical",
         summary="tidegate runs, and no replica of it acts.",
+    ),
+    AlertRule(
+        name="TidegateCanariesUnowned",
+        # Canaries that are deleted have an owner no more: a process must be missing as well. One that
+        # changes hands may be counted twice between two scrapes: what lasted is compared with.
+        expression="sum(tidegate_canaries_owned) < "
+        "0.9 * max_over_time(min_over_time(sum(tidegate_canaries_owned)[5m:])[1h:]) "
+        "and max(tidegate_members) < max_over_time(max(tidegate_members)[1h:])",
+        after="5m",
+        severity="critical",
+        summary="A replica of tidegate is gone, and no other has taken over its Canaries.",
+    ),
+    AlertRule(
+        name="TidegateCertificateEnds",
+        expression="min(tidegate_admission_certificate_end_timestamp_seconds) - time() "
+        f"< {_DAYS_TO_RENEW} * 86400",
+        after="10m",
+        severity="warning",
+        summary="The certificate of tidegate's admission webhook ends within "
+        f"{_DAYS_TO_RENEW} days, or has ended.",
     ),
     AlertRule(
         name="TidegateRunFailed",
@@ -186,6 +220,27 @@ ALERTS: tuple[AlertRule, ...] = (
         after="10m",
         severity="warning",
         summary="Canaries wait more than 10 s for a worker of the controller.",
+    ),
+    AlertRule(
+        name="TidegateClusterFills",
+        expression=_near(
+            CLUSTER_LIMITS,
+            'sum by (kind) (max by (kind, owner) (tidegate_objects{{kind="{kind}"}}))',
+        ),
+        after="15m",
+        severity="warning",
+        summary="The cluster has 80 % of the {{ $labels.kind }} that Kubernetes is tested with.",
+    ),
+    AlertRule(
+        name="TidegateNamespaceFills",
+        expression=_near(
+            NAMESPACE_LIMITS,
+            'max by (kind, namespace) (tidegate_objects_fullest_namespace{{kind="{kind}"}})',
+        ),
+        after="15m",
+        severity="warning",
+        summary="Namespace {{ $labels.namespace }} has 80 % of the {{ $labels.kind }} that "
+        "Kubernetes is tested with.",
     ),
     AlertRule(
         name="TidegateRollbacksHigh",

@@ -66,7 +66,11 @@ def _calls(
 CATALOGUE: tuple[ExportedMetric, ...] = (
     _gauge("info", "The controller that runs.", "version", "router"),
     _of_canary("phase", "1 for the phase that a Canary is in; others have no series.", "phase"),
-    _of_canary("weight", "Intended share of traffic in percent, of primary and canary.", "side"),
+    _of_canary(
+        "weight",
+        "Intended share of traffic in percent, of primary and canary; at rest it has no series.",
+        "side",
+    ),
     _of_canary(
         "observed_weight",
         "Share of traffic that was seen in percent, where it is measured.",
@@ -83,6 +87,16 @@ CATALOGUE: tuple[ExportedMetric, ...] = (
         "1 for the last verdict on a metric; others have no series.",
         "metric",
         "verdict",
+    ),
+    _of_canary(
+        "evidence",
+        "How many times better a canary that is worse explains what its judge has seen in the run.",
+        "metric",
+    ),
+    _of_canary(
+        "evidence_ratio",
+        "Between which multiples of the primary's bad rate the canary's lies, by 95 %.",
+        *("metric", "bound"),
     ),
     _of_canary(
         "info", "1; what a Canary releases, and by which router.", "target_kind", "target", "router"
@@ -124,4 +138,18 @@ CATALOGUE: tuple[ExportedMetric, ...] = (
     _gauge("leader", "1 where this process acts, 0 where it stands by."),
     _gauge("canaries_owned", "Canaries that this process acts on."),
     _gauge("members", "Processes that share the Canaries, as far as this one knows."),
+    _gauge(
+        "objects",
+        "Objects of a kind that the controller follows, by whether they are a Canary's or another's.",
+        *("kind", "owner"),
+    ),
+    _gauge(
+        "objects_fullest_namespace",
+        "Objects of a kind in the namespace that has the most of them, with those of all owners.",
+        *("kind", "namespace"),
+    ),
+    _gauge(
+        "admission_certificate_end_timestamp_seconds",
+        "When the certificate of the admission webhook ends; NaN where there is none.",
+    ),
 )

@@ -5,14 +5,19 @@ and when it is sent again belongs to the controller. Notifiers do not know each 
 that post over HTTP share is in `analysis.http`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.plugins import PluginTable
 from canary.api.status import Severity
 from canary.errors import CanaryError
+from canary.notifiers.whole import NOTHING_MORE, AlertWhole
+
+SettingValue = bool | int | str
 
 
 class NotDelivered(CanaryError):
@@ -54,6 +59,8 @@ class Alert:
     """The same whenever this alert is sent again, so that receivers can drop a repeat."""
     reason: str
     """What happened, in one CamelCase word."""
+    cause: str = ""
+    """Why the run has ended, in one CamelCase word such as `ChecksFailed`; empty before its end."""
     severity: Severity
     message: str
     name: str
@@ -69,19 +76,32 @@ class Alert:
     """The images of the revision, or what it changes in them, for people: `app:6.1 → app:6.2`."""
     commit: str = ""
     """The hash of the commit that the revision was built from; empty where it is not known."""
+    serving: str = ""
+    """The image, with its digest, that serves from now on where a run has ended; empty where no image
+    is known by one."""
     cluster: str
     """Empty where the cluster has no name."""
     title: str = ""
     """A headline of the receiver's own; empty where it has none."""
     run: int = 0
     """The number of the run that it tells of; 0 outside of a run."""
+    again: bool = False
+    """Whether the run tests a revision once more that the run before has failed with."""
     fields: tuple[tuple[str, str], ...]
     """What else people read: names with values, in their order."""
     at: datetime
     link: str = ""
     """Where the dashboard shows the Canary; empty where that is not known."""
+    logs: str = ""
+    """Where the Canary's logs are; empty where that is not known, like the runbook."""
+    runbook: str = ""
+    """Where it says what to do about this alert. Both links are among the fields as well."""
+    traceparent: str = ""
+    """The span of the run, by W3C's Trace Context; empty outside of a run."""
     buttons: tuple[Button, ...] = ()
     """What can be pressed beneath it, where the receiver has buttons."""
+    whole: AlertWhole = NOTHING_MORE
+    """What else is known, for notifiers that ask for it."""
 
     @property
     def canary(self) -> str:
@@ -97,6 +117,17 @@ class Alert:
     def shown_fields(self) -> tuple[tuple[str, str], ...]:
         """The fields, the cluster among them where it has a name."""
         return (("Cluster", self.cluster), *self.fields) if self.cluster else self.fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifierSetting:
+    """What users can choose of a receiver in `spec.settings`, beside how it is reached."""
+
+    name: str
+    values: tuple[SettingValue, ...]
+    """What there is to choose; the first holds where nothing is chosen."""
+    text: str
+    """What it does, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -115,6 +146,8 @@ class NotifierConfig:
     """Time limit of one delivery."""
     egress: EgressPolicy = UNRESTRICTED
     """Where the address and the proxy may lead."""
+    settings: Mapping[str, SettingValue] = field(default_factory=lambda: MappingProxyType({}))
+    """What was chosen, by the names of the notifier's settings; it was checked against them."""
 
     def __repr__(self) -> str:
         """Tell which parts are set, and nothing that could be a secret."""
@@ -146,6 +179,16 @@ class Notifier(Protocol):
     """Whether an alert that was sent can be changed."""
     buttons: ClassVar[bool]
     """Whether what is pressed beneath an alert reaches the dashboard."""
+    settings: ClassVar[tuple[NotifierSetting, ...]]
+    """What can be chosen in `spec.settings`; anything else is refused there."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether its alerts are to carry the whole of their Canary: `Alert.whole`."""
+
+    @property
+    def remark(self) -> str:
+        """What a person who tries the receiver out must know, in a sentence; empty for nothing."""
 
     async def send(self, alert: Alert, thread: str | None = None) -> str | None:
         """Deliver an alert, as a reply where a thread is given, within the time limit.

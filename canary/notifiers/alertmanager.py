@@ -54,6 +54,8 @@ def _written(alert: Alert, severity: Severity, *, until: datetime) -> dict[str, 
         "labels": {name: value for name, value in labels.items() if value},
         "annotations": {
             "summary": summary(alert),
+            "description": alert.message,
+            **({"runbook_url": alert.runbook} if alert.runbook else {}),
             "reason": alert.reason,
             **{name.lower(): value for name, value in alert.fields},
         },

@@ -2,15 +2,26 @@
 
 from typing import ClassVar
 
-from canary.notifiers import Alert, MessageGone
+from canary.notifiers import Alert, MessageGone, NotifierSetting
 
 
 class NotifierDefaults:
-    """Knows no threads and no buttons, and changes no message."""
+    """Knows no threads, no buttons and no settings, and changes no message."""
 
     threads: ClassVar[bool] = False
     edits: ClassVar[bool] = False
     buttons: ClassVar[bool] = False
+    settings: ClassVar[tuple[NotifierSetting, ...]] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether its alerts are to carry the whole of their Canary."""
+        return False
+
+    @property
+    def remark(self) -> str:
+        """What a person who tries the receiver out must know."""
+        return ""
 
     async def update(self, alert: Alert, thread: str) -> None:  # noqa: ARG002 - the protocol has them
         """Change no message.

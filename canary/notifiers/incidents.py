@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from canary.api.status import Severity
-from canary.notifiers import Alert
+from canary.notifiers import Alert, NotifierSetting
 
+PAGE_ON_GATES = NotifierSetting(
+    name="pageOnGates",
+    values=(False, True),
+    text="Whether a gate that waits for a person opens an incident, as an error does.",
+)
+_GATE, _BEGINS = "GateBlocked", "RunStarted"
 _ENDS = frozenset({"Initialized", "Promoted", "RunCancelled"})
 """After these a Canary is as it should be."""
 
@@ -18,11 +24,21 @@ class IncidentChange(StrEnum):
     NONE = "none"
 
 
-def change(alert: Alert) -> IncidentChange:
-    """Tell whether an alert opens the incident of its Canary, or ends it."""
-    if alert.severity is Severity.ERROR:
+def waits_at_gate(alert: Alert) -> bool:
+    """Tell whether an alert is about a gate that waits for a person."""
+    return alert.reason == _GATE
+
+
+def change(alert: Alert, *, on_gates: bool = False) -> IncidentChange:
+    """Tell whether an alert opens the incident of its Canary, or ends it.
+
+    A gate that waits opens one where `on_gates` says so.
+    """
+    if alert.severity is Severity.ERROR or (on_gates and waits_at_gate(alert)):
         return IncidentChange.OPENS
-    return IncidentChange.ENDS if alert.reason in _ENDS else IncidentChange.NONE
+    # What has failed is tried once more: it opens another one if it fails again.
+    ends = alert.reason in _ENDS or (alert.reason == _BEGINS and alert.again)
+    return IncidentChange.ENDS if ends else IncidentChange.NONE
 
 
 def key(alert: Alert) -> str:

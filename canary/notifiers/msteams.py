@@ -16,6 +16,10 @@ from canary.notifiers.posting import OPEN, Posting, PostingNotifier, shortened
 LONGEST_TEXT = 3000
 LONGEST_VALUE = 500
 COLOURS = {Severity.INFO: "Good", Severity.WARN: "Warning", Severity.ERROR: "Attention"}
+_SHOWN = (
+    "Teams accepts a message before its workflow has run: see in the channel whether there is a "
+    "card; if not, open the workflow's run history"
+)
 #: Connectors of Office 365, which Microsoft has retired.
 _RETIRED = (".webhook.office.com", "//outlook.office.com", "//outlook.office365.com")
 
@@ -24,6 +28,11 @@ class TeamsNotifier(PostingNotifier):
     """Write alerts to a channel of Microsoft Teams."""
 
     name = "msteams"
+
+    @property
+    def remark(self) -> str:
+        """What a person who tries the receiver out must know."""
+        return _SHOWN
 
     def postings(self, alert: Alert) -> Sequence[Posting]:
         """Write the alert as one card."""

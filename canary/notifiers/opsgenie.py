@@ -1,20 +1,36 @@
 """Notifier `opsgenie`: alerts of Jira Service Management, and of Opsgenie as long as it lasts.
 
-An error opens an alert, a good end closes it; what only waits for people opens one of a low priority.
+An error opens an alert, a good end closes it; what only waits for people opens one of a low priority,
+and a gate one of the priority of an error where `pageOnGates` says so.
 The token is the key of an API integration; the address, where there is one, is Opsgenie's own
 (`https://api.opsgenie.com/v2/alerts`), which ends on 5 April 2027.
 https://developer.atlassian.com/cloud/jira/service-desk-ops/rest/v1/
 """
 
+import re
 from collections.abc import Sequence
+from typing import ClassVar
 from urllib.parse import quote
 
 from canary.api.status import Severity
-from canary.notifiers import Alert
-from canary.notifiers.incidents import IncidentChange, change, details, key, summary
+from canary.notifiers import Alert, NotifierSetting
+from canary.notifiers.incidents import (
+    PAGE_ON_GATES,
+    IncidentChange,
+    change,
+    details,
+    key,
+    summary,
+    waits_at_gate,
+)
 from canary.notifiers.posting import Posting, PostingNotifier, shortened, with_query
 
 _ADDRESS = "https://api.atlassian.com/jsm/ops/integration/v2/alerts"
+_OWN = re.compile(r"https://api(\.eu)?\.opsgenie\.com(/|$)")
+_ENDED = (
+    "Opsgenie ends on 5 April 2027: take address out of the Secret, and give it the key of an "
+    "integration of Jira Service Management"
+)
 LONGEST_MESSAGE, LONGEST_TEXT = 130, 15000
 _PRIORITIES = {Severity.INFO: "P5", Severity.WARN: "P4", Severity.ERROR: "P2"}
 
@@ -23,6 +39,7 @@ class OpsgenieNotifier(PostingNotifier):
     """Tell who is on call in Jira Service Management or Opsgenie."""
 
     name = "opsgenie"
+    settings: ClassVar[tuple[NotifierSetting, ...]] = (PAGE_ON_GATES,)
 
     def postings(self, alert: Alert) -> Sequence[Posting]:
         """Open an alert, or close the one of this Canary."""
@@ -43,7 +60,7 @@ class OpsgenieNotifier(PostingNotifier):
                 "message": shortened(alert.headline, LONGEST_MESSAGE),
                 "alias": key(alert),
                 "description": shortened(summary(alert), LONGEST_TEXT),
-                "priority": _PRIORITIES[alert.severity],
+                "priority": self._priority(alert),
                 "entity": alert.target,
                 "tags": ["tidegate", alert.reason],
                 "details": {
@@ -52,6 +69,15 @@ class OpsgenieNotifier(PostingNotifier):
                 },
             }
         return [Posting(address=address, document=document, headers=headers)]
+
+    @property
+    def remark(self) -> str:
+        """What a person who tries the receiver out must know."""
+        return _ENDED if _OWN.match(self._config.address) else ""
+
+    def _priority(self, alert: Alert) -> str:
+        pages = waits_at_gate(alert) and self.chosen(PAGE_ON_GATES)
+        return _PRIORITIES[Severity.ERROR if pages else alert.severity]
 
 
 def _told(alert: Alert) -> str:

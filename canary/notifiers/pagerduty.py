@@ -1,15 +1,23 @@
 """Notifier `pagerduty`: an error triggers an incident, the next good end resolves it.
 
-Everything else is a change event, which pages no one. The token is the routing key of an Events API
+So does a gate that waits for a person, where `pageOnGates` says so. Everything else is a change event, which pages no one. The token is the routing key of an Events API
 v2 integration; the address, where there is one, is that of another region's events API.
 https://developer.pagerduty.com/docs/events-api-v2-overview
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from canary.api.status import Severity
-from canary.notifiers import Alert
-from canary.notifiers.incidents import IncidentChange, change, details, key, summary
+from canary.notifiers import Alert, NotifierSetting
+from canary.notifiers.incidents import (
+    PAGE_ON_GATES,
+    IncidentChange,
+    change,
+    details,
+    key,
+    summary,
+)
 from canary.notifiers.posting import OPEN, Posting, PostingNotifier, shortened, timestamp
 
 _ADDRESS = "https://events.pagerduty.com"
@@ -22,6 +30,7 @@ class PagerDutyNotifier(PostingNotifier):
     """Page the person on call in PagerDuty."""
 
     name = "pagerduty"
+    settings: ClassVar[tuple[NotifierSetting, ...]] = (PAGE_ON_GATES,)
 
     def postings(self, alert: Alert) -> Sequence[Posting]:
         """Trigger, resolve, or tell of a change."""
@@ -35,13 +44,16 @@ class PagerDutyNotifier(PostingNotifier):
             "routing_key": routing_key,
             "dedup_key": key(alert),
             "client": "tidegate",
+            **({"client_url": alert.link} if alert.link else {}),
         }
-        links = {"links": [{"href": alert.link, "text": OPEN}]} if alert.link else {}
+        places = ((alert.link, OPEN), (alert.runbook, "Runbook"), (alert.logs, "Logs"))
+        shown = [{"href": address, "text": text} for address, text in places if address]
+        links = {"links": shown} if shown else {}
         changed = Posting(
             address=server + _CHANGES,
             document={"routing_key": routing_key, "payload": _payload(alert), **links},
         )
-        match change(alert):
+        match change(alert, on_gates=bool(self.chosen(PAGE_ON_GATES))):
             case IncidentChange.OPENS:
                 event |= {"event_action": "trigger", "payload": _incident(alert), **links}
                 return [Posting(address=server + _EVENTS, document=event)]

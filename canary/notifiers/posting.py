@@ -17,8 +17,16 @@ from analysis.authentication import bearer
 from analysis.errors import QueryError
 from analysis.http.posting import Reply, post
 from analysis.http.transport import guarded_client, trust
-from canary.notifiers import Alert, MessageGone, NotDelivered, NotifierConfig
+from canary.notifiers import (
+    Alert,
+    MessageGone,
+    NotDelivered,
+    NotifierConfig,
+    NotifierSetting,
+    SettingValue,
+)
 from canary.notifiers.defaults import NotifierDefaults
+from canary.notifiers.settings import chosen_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +61,10 @@ class PostingNotifier(NotifierDefaults, ABC):
     def bearer(self) -> Mapping[str, str]:
         """The header that carries the token as a bearer token; none without a token."""
         return dict([bearer(self._config.token)]) if self._config.token else {}
+
+    def chosen(self, setting: NotifierSetting) -> SettingValue:
+        """Give what was chosen of a setting, or what holds where nothing was."""
+        return chosen_of(setting, self._config.settings)
 
     def refusal(self, body: str) -> str:  # noqa: ARG002 - for receivers that refuse with a 2xx
         """Say why the receiver refused, from the body of a 2xx; empty where it did not."""

@@ -75,6 +75,9 @@ class SlackNotifier:
     threads = True
     edits = True
     buttons = True
+    settings = ()
+    whole = False
+    remark = ""
 
     def __init__(self, config: NotifierConfig) -> None:
         self._config = config
@@ -90,6 +93,7 @@ class SlackNotifier:
             if not self._config.token:
                 await self._send_to_webhook(document, session)
                 return None
+            document |= _of_bot(alert)
             if thread is not None:
                 _, first = _parts(thread)
                 document |= {"thread_ts": first}
@@ -242,6 +246,14 @@ def _pressable(document: dict[str, Any], alert: Alert) -> dict[str, Any]:
         return document
     row = buttons_attachment(alert.buttons, colour=COLOURS[alert.severity])
     return document | {"attachments": [*document["attachments"], row]}
+
+
+def _of_bot(alert: Alert) -> dict[str, Any]:
+    """Have Slack open no address that an alert has, and say for programs which run it is of."""
+    run = {"namespace": alert.namespace, "canary": alert.name, "run": alert.run}
+    metadata = {"event_type": "tidegate_run", "event_payload": run}
+    unfurled = {"unfurl_links": False, "unfurl_media": False}
+    return unfurled | ({"metadata": metadata} if alert.run else {})
 
 
 def _parts(thread: str) -> tuple[str, str]:

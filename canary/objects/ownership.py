@@ -112,6 +112,11 @@ def ownerless(owners: tuple[str, ...]) -> bool:
     return owners == (MANAGER,)
 
 
+def of_any_canary(owners: tuple[str, ...]) -> bool:
+    """Tell whether an object is a Canary's, whichever, or was and has lost its owner."""
+    return ownerless(owners) or any(each.startswith(CANARY) for each in owners)
+
+
 def ours_or_ownerless(canary: Canary, owners: tuple[str, ...]) -> bool:
     """Tell whether an object is a Canary's of this name, or was and has lost its owner."""
     return ours(canary, owners) or ownerless(owners)

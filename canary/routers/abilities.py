@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from canary.api.canary import Canary
+from canary.api.kinds import Kind
 from canary.api.shown import shown
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.core.traffic import Stickiness, Traffic
@@ -129,6 +130,8 @@ class Abilities:
     """Whether pods of a mesh that call a name in `spec.service.hosts` are led along the route."""
     settles: timedelta = timedelta(0)
     """How long proxies may take to follow a route that is written; what tells of it is not known."""
+    everywhere: tuple[Kind, ...] = ()
+    """The kinds of which two objects of one name are one thing, whatever their namespaces."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why it refuses a field of `spec.service` or `spec.analysis`, where there is more to say."""
     transport: str = ""

@@ -1,14 +1,16 @@
 """Which conditions on requests many proxies have, and what they ask of each beyond that."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, product
 from types import MappingProxyType
+from warnings import catch_warnings, simplefilter
 
 from canary.api.canary import Canary
 from canary.api.shown import Description, shown
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.errors import Problem
-from canary.routers.abilities import WAYS, way
+from canary.routers.abilities import WAYS, Unsaid, way
 from canary.routers.matching import both
 from canary.routers.rules import COOKIE_HEADER
 
@@ -20,6 +22,38 @@ OF_ONE_METHOD: Mapping[str, frozenset[str]] = MappingProxyType(
         "method": frozenset({"exact"}),
     }
 )
+#: What opens a group, but for those that Python and PCRE read alike; some others are Python's alone.
+_OTHER_GROUP = re.compile(r"(?<!\\)(?:\\\\)*\(\?(?![:=!]|i\)|i:)")
+
+
+def unreadable(matches: Sequence[HttpMatch]) -> Iterator[Unsaid]:
+    """Name what is no regular expression, for proxies whose whole configuration breaks with it."""
+    for index, match in enumerate(matches):
+        for each in (
+            match.uri,
+            match.method,
+            *match.headers.values(),
+            *match.query_params.values(),
+        ):
+            if each and each.regex is not None and not _is_expression(each.regex):
+                yield Unsaid(
+                    path=f"[{index}]",
+                    value=each.regex,
+                    remedy="write a regular expression, with groups of the forms (?:...), (?=...) "
+                    "and (?!...) at most: one that cannot be read breaks the proxy's configuration "
+                    "for all that it serves",
+                )
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        with catch_warnings():
+            # What may mean something else in a later Python means the same to proxies.
+            simplefilter("ignore", FutureWarning)
+            re.compile(text)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return _OTHER_GROUP.search(text) is None
 
 
 def precedence_problems(canary: Canary) -> Iterator[Problem]:

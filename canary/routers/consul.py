@@ -49,6 +49,8 @@ _ABILITIES = Abilities(
     entrance="the mesh",
     # An object is carried to Consul first, and its proxies learn of it from there.
     settles=timedelta(seconds=2),
+    # An entry of Consul has a name alone.
+    everywhere=(SPLITTER,),
 )
 
 

@@ -9,6 +9,7 @@ https://projectcontour.io/docs/main/config/api/
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from analysis.durations import parse_duration
@@ -27,7 +28,7 @@ from canary.routers.abilities import WAYS, Abilities, refused, way
 from canary.routers.accepted import outdated, rejection
 from canary.routers.condition_problems import path_problems, precedence_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
-from canary.routers.objects import render_object, restore_objects
+from canary.routers.objects import options, render_object, restore_objects, spec_before
 from canary.routers.shares import alternatives_seen, entries, part, percent_of, sides
 from canary.routers.single import SingleObjectRouter
 
@@ -39,6 +40,8 @@ _RETRY_ON = (
     *("internal", "resource-exhausted", "unavailable"),
 )
 _BY_STATUS = "retriable-status-codes"
+#: What a service of a user's says beside how pods are spoken to.
+_WHERE = frozenset({"name", "port", "weight", "mirror"})
 #: The end of the names of hosts that no client can ask for (RFC 2606).
 _NOWHERE = ".tidegate.invalid"
 #: Conditions that no request meets, as a host may be asked for under any name.
@@ -91,9 +94,9 @@ class ContourRouter(SingleObjectRouter):
             *_retry_problems(canary.spec.service.retries),
         )
 
-    def spec(self, canary: Canary, _cluster: ClusterState, traffic: Traffic) -> Manifest:
+    def spec(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> Manifest:
         """Give a route for each condition: those of the others first, those that take part last."""
-        service = canary.spec.service
+        service, kept = canary.spec.service, self._kept(canary, cluster)
         rest = [_service(canary, canary.spec.primary_service_name, FULL)] if traffic.match else []
         shared = [
             *(_service(canary, name, weight) for name, weight in sides(canary, traffic.weight)),
@@ -102,12 +105,21 @@ class ContourRouter(SingleObjectRouter):
         parts = ((service.match, rest), (canary_matches(service.match, traffic.match), shared))
         return {
             "routes": [
-                _route(service, match, services)
+                _route(service, match, [kept | each for each in services])
                 for matches, services in parts
                 if services
                 for match in matches or (HttpMatch(),)
             ]
         }
+
+    def _kept(self, canary: Canary, cluster: ClusterState) -> Manifest:
+        """Read how the user's own route has pods spoken to, such as with TLS."""
+        (key,) = self.objects(canary).adopted
+        before = spec_before(canary, cluster, key, ours=partial(self._is_ours, canary))
+        listed = (
+            each for route in entries(before, "routes") for each in entries(route, "services")
+        )
+        return options(canary, listed, but=_WHERE)
 
     def objects(self, canary: Canary) -> Objects:
         """Name the route, and what has Envoy know the services."""
@@ -125,9 +137,10 @@ class ContourRouter(SingleObjectRouter):
         """Name the services in a route that fits no request."""
         (key,) = self.objects(canary).own
         services = (canary.spec.service_name, *(name for name, _ in sides(canary, 0)))
+        kept, port = self._kept(canary, cluster), canary.spec.service.port
         route = {
             "conditions": _NEVER,
-            "services": [{"name": name, "port": canary.spec.service.port} for name in services],
+            "services": [{**kept, "name": name, "port": port} for name in services],
         }
         host = f"{canary.spec.service_name}.{canary.metadata.namespace}{_NOWHERE}"
         rendered = render_object(

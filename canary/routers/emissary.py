@@ -46,7 +46,7 @@ _SHARED = (
 )
 _OWNS: tuple[Path, ...] = fields(*_ALONE, *_SHARED)
 _ADDRESS = re.compile(
-    r"(?:[a-z]+://)?(?P<name>[^.:/]+)(?:\.(?P<namespace>[^.:/]+)(?:\.svc(?:\.[^:/]+)?)?)?(?::\d+)?"
+    r"(?P<scheme>[a-z]+://)?(?P<name>[^.:/]+)(?:\.(?P<namespace>[^.:/]+)(?:\.svc(?:\.[^:/]+)?)?)?(?::\d+)?"
 )
 #: Where a Mapping compares headers and query parameters: with a text, and with a regular expression.
 _HEADERS = ("headers", "regex_headers")
@@ -90,7 +90,9 @@ class EmissaryRouter(BesideRouter):
             )
         theirs = part(found, "spec")
         shared = {name: theirs[name] for name in _SHARED if name in theirs}
-        counted = {"service": _address(canary), "stats_name": _counted_as(canary)}
+        # The scheme says whether pods are spoken to with TLS, or without.
+        scheme = _scheme(part(theirs, "service"))
+        counted = {"service": f"{scheme}{_address(canary)}", "stats_name": _counted_as(canary)}
         return Beside(spec=shared | counted | _part(shared, traffic))
 
     def seen(self, canary: Canary, cluster: ClusterState, found: Manifest) -> Seen | None:
@@ -111,7 +113,8 @@ class EmissaryRouter(BesideRouter):
 
     def is_ours(self, canary: Canary, spec: Manifest) -> bool:
         """Tell whether a Mapping leads to the canary."""
-        return bool(part(spec, "service") == _address(canary))
+        service = str(part(spec, "service"))
+        return service.removeprefix(_scheme(service)) == _address(canary)
 
 
 def _fault(users: ObjectKey, found: Manifest | None) -> tuple[str, str] | None:
@@ -136,6 +139,12 @@ def _leads_to(apex: ObjectKey, service: object) -> bool:
         apex.name,
         apex.namespace,
     )
+
+
+def _scheme(service: object) -> str:
+    """Read `https://` and the like from an address; empty without one."""
+    read = _ADDRESS.fullmatch(str(service))
+    return (read["scheme"] or "") if read else ""
 
 
 def _address(canary: Canary) -> str:

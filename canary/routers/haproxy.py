@@ -21,6 +21,7 @@ from canary.objects.places import Path
 from canary.objects.render import Lacking, Render, Restoration, annotations, fields
 from canary.routers import ClusterState, Objects
 from canary.routers.abilities import WAYS, Abilities, Unsaid, way
+from canary.routers.condition_problems import unreadable
 from canary.routers.defaults import RouterDefaults
 from canary.routers.ingresses import (
     INGRESS,
@@ -38,7 +39,9 @@ from canary.routers.shares import part
 ACL = "haproxy.org/route-acl"
 _CHANCE = re.compile(r"rand\(100\) lt ([0-9]{1,3})")
 #: What would end a line of HAProxy's configuration, or a condition in it.
-_BREAKS = re.compile(r"[\s{}#\"'\\]")
+_BREAKS = re.compile(r"[\s\x00-\x1f\x7f{}#\"'\\]")
+#: What stands before a text that HAProxy would take for an option.
+_NO_OPTION = "-- "
 _WAYS = {"exact": "str", "prefix": "beg", "suffix": "end", "regex": "reg"}
 _INGRESS: tuple[Path, ...] = (*fields("rules"), *KEPT)
 _SERVICE: tuple[Path, ...] = (*fields("ports", "selector"), *annotations(ACL))
@@ -177,11 +180,14 @@ def _tests(match: HttpMatch) -> Iterator[str]:
 
 def _test(sample: str, match: StringMatch) -> str:
     how, text = way(match)
-    return f"{sample} -m {_WAYS[how]} {f'^(?:{pattern(match)})$' if how == 'regex' else text}"
+    compared = f"^(?:{pattern(match)})$" if how == "regex" else text
+    before = _NO_OPTION if compared.startswith("-") else ""
+    return f"{sample} -m {_WAYS[how]} {before}{compared}"
 
 
 def _unsaid(matches: Sequence[HttpMatch]) -> Iterator[Unsaid]:
     """Name what a single condition cannot say, and what would break HAProxy's configuration."""
+    yield from unreadable(matches)
     for index, match in enumerate(matches):
         tests = list(_tests(match))
         if index or len(tests) != 1:
@@ -197,8 +203,8 @@ def _unsaid(matches: Sequence[HttpMatch]) -> Iterator[Unsaid]:
             yield Unsaid(
                 path=f"[{index}]",
                 value=Description("a text"),
-                remedy="leave out spaces, braces, quotes, # and \\: they would end the condition in "
-                "HAProxy's configuration",
+                remedy="write a text without spaces, control characters, braces, quotes, # and \\: "
+                "they, or no text, would end the condition in HAProxy's configuration",
             )
 
 

@@ -7,11 +7,17 @@ as Knative would then apply none of the entries.
 https://knative.dev/docs/serving/traffic-management/
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import ClassVar
 
-from canary.api.annotations import PEER_PRIMARY_REVISION, PRIMARY_REVISION, PROMOTED
+from canary.api.annotations import (
+    PEER_PRIMARY_REVISION,
+    PRIMARY_REVISION,
+    PROMOTED,
+    READY_REVISION,
+)
 from canary.api.canary import Canary
 from canary.api.kinds import KNATIVE_SERVICE, Kind, Manifest, ObjectKey
 from canary.api.raw import items, part, text
@@ -24,6 +30,7 @@ from canary.objects.ownership import adopted
 from canary.objects.places import Path
 from canary.objects.render import Lacking, Render, Restoration, annotations, fields
 from canary.objects.taking import released
+from canary.resources.knative import revision_mark
 from canary.routers import ClusterState, Objects
 from canary.routers.abilities import Abilities, refused
 from canary.routers.accepted import of_earlier
@@ -41,7 +48,7 @@ _ABILITIES = Abilities(
 _TRAFFIC = fields("traffic")
 _GIVEN_BACK: tuple[Path, ...] = (
     *_TRAFFIC,
-    *annotations(PRIMARY_REVISION, PROMOTED, PEER_PRIMARY_REVISION),
+    *annotations(PRIMARY_REVISION, PROMOTED, PEER_PRIMARY_REVISION, READY_REVISION),
 )
 
 
@@ -83,7 +90,7 @@ class KnativeRouter(RouterDefaults):
         if not newest:
             return _lacking(key, "see its conditions", "has no Revision that is ready")
         original = _traffic_before(found)
-        marks = adoption_marks(found, original, owns=_TRAFFIC, shared=True)
+        marks = adoption_marks(found, original, owns=_TRAFFIC, shared=True) | revision_mark(found)
         weights = ((primary, FULL - traffic.weight, ""), (newest, traffic.weight, CANARY_TAG))
         manifest = {
             "apiVersion": key.kind.api_version(cluster.version(key.kind)),
@@ -129,8 +136,12 @@ class KnativeRouter(RouterDefaults):
         )
 
     def pending(self, manifest: Manifest) -> bool:
-        """Tell whether Knative has yet to take the traffic of the Service as it is."""
-        return of_earlier(part(manifest, "status"), manifest)
+        """Tell whether the traffic of the Service as it is does not hold yet, by what Knative says."""
+        status = part(manifest, "status")
+        holds, asked = _percents(status), _percents(part(manifest, "spec"))
+        # A refusal says more; and of what follows the newest Revision nothing is compared.
+        compared = holds and asked and "" not in asked and not self.refusal(manifest)
+        return of_earlier(status, manifest) or (bool(compared) and holds != asked)
 
 
 def _target_problems(canary: Canary) -> Iterator[Problem]:
@@ -179,6 +190,14 @@ def _is_ours(spec: object) -> bool:
     """Tell whether a spec splits traffic between two sides, as tidegate or the peer writes it."""
     traffic = items(part(spec, "traffic"))
     return len(traffic) == len(("primary", "canary")) and sum(map(_of_canary, traffic)) == 1
+
+
+def _percents(owner: object) -> Counter[str]:
+    """Add the percents of each Revision up, but for those without any; one without a name is empty."""
+    found = Counter[str]()
+    for each in items(part(owner, "traffic")):
+        found[text(each, "revisionName")] += int(quantity(part(each, "percent")) or 0)
+    return +found
 
 
 def _weight(spec: object) -> int:

@@ -1,7 +1,9 @@
 """Kuma: a MeshHTTPRoute for the calls to the apex service inside a mesh.
 
-Calls are named by the MeshServices that Kuma makes of Services, or, with the variant `tags`, by the
-`kuma.io/service` tags of meshes without them. Every default of the API is written out.
+Calls are named by the MeshServices that Kuma makes of Services: by their names, or, with the variant
+`labels`, by their labels, which is all that releases from 3.0 on take. With the variant `tags` they are
+named by the `kuma.io/service` tags of meshes without MeshServices. Every default of the API is written
+out.
 https://kuma.io/docs/latest/policies/meshhttproute/
 """
 
@@ -11,25 +13,35 @@ from typing import ClassVar
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.api.service import ServiceMetadata
+from canary.api.shown import Description
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem
 from canary.objects.places import Path
 from canary.objects.render import fields
-from canary.routers import ClusterState
-from canary.routers.abilities import Abilities, refused, way
+from canary.routers import ClusterState, RequiredField
+from canary.routers.abilities import Abilities, refused, routed_by, way
 from canary.routers.condition_problems import OF_ONE_METHOD, path_problems, precedence_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
 from canary.routers.shares import alternatives_seen, entries, part, percent_of, sides
 from canary.routers.single import SingleObjectRouter
 
-TAGS = "tags"
+LABELS, TAGS = "labels", "tags"
+#: The labels of a MeshService that name its Service.
+_NAME, _NAMESPACE = "kuma.io/display-name", "k8s.kuma.io/namespace"
+#: Where a backend is named: a release of Kuma has one of the two fields, or both.
+_BACKENDS = ("spec", "to", "rules", "default", "backendRefs")
 #: The label of a policy, and the annotation of a Canary, that names the mesh.
 _MESH = "kuma.io/mesh"
 _DEFAULT_MESH = "default"
 #: What a backend without a weight has.
 _DEFAULT_WEIGHT = 1
+#: A TrafficRoute, all that earlier releases have, is in no namespace: with its Canary nothing would go.
+_UPGRADE = (
+    "upgrade Kuma to 2.3 or later, which routes by it, or write another router than kuma in "
+    "spec.provider, such as gatewayapi; the TrafficRoutes of earlier releases are not written"
+)
 _MIRROR = "RequestMirror"
 _WORDS = {"exact": "Exact", "prefix": "Prefix"}
 _ABILITIES = Abilities(
@@ -46,18 +58,19 @@ class KumaRouter(SingleObjectRouter):
     """Split traffic by the weights of a MeshHTTPRoute's backends."""
 
     name: ClassVar[str] = "kuma"
-    variants: ClassVar[tuple[str, ...]] = (TAGS,)
+    variants: ClassVar[tuple[str, ...]] = (LABELS, TAGS)
     owns: ClassVar[tuple[Path, ...]] = fields("targetRef", "to")
 
     def __init__(self, variant: str = "") -> None:
         """Make the router, for meshes with MeshServices or, as `tags`, for those without."""
-        self._by_tags = variant == TAGS
+        self._by_labels, self._by_tags = variant == LABELS, variant == TAGS
         super().__init__(
             Kind(
                 group="kuma.io",
                 versions=("v1alpha1",),
                 kind="MeshHTTPRoute",
                 plural="meshhttproutes",
+                remedy=_UPGRADE,
             )
         )
 
@@ -73,6 +86,20 @@ class KumaRouter(SingleObjectRouter):
             *precedence_problems(canary),
             *path_problems(canary),
         )
+
+    def required_fields(self, canary: Canary) -> tuple[RequiredField, ...]:
+        """Name the field by which backends are named: not every release of Kuma has each."""
+        field, instead = (
+            ("labels", "kuma, or kuma:tags in a mesh without MeshServices")
+            if self._by_labels
+            else ("name", "kuma:labels")
+        )
+        problem = Problem(
+            "spec.provider",
+            Description(routed_by(canary, self.name)),
+            f"write {instead}: the installed MeshHTTPRoute names no backend by its {field}",
+        )
+        return (RequiredField(kind=self.kind, path=(*_BACKENDS, field), problem=problem),)
 
     def metadata(self, canary: Canary) -> ServiceMetadata:
         """Put it into the mesh that the Canary names as for Flagger."""
@@ -121,6 +148,9 @@ class KumaRouter(SingleObjectRouter):
         namespace, port = canary.metadata.namespace, canary.spec.service.port
         if self._by_tags:
             return {"kind": "MeshService", "name": f"{service}_{namespace}_svc_{port}"}
+        if self._by_labels:
+            labels = {_NAME: service, _NAMESPACE: namespace}
+            return {"kind": "MeshService", "labels": labels, "port": port}
         return {"kind": "MeshService", "name": service, "namespace": namespace, "port": port}
 
     def _read(self, canary: Canary, rule: Manifest) -> tuple[list[tuple[str, object]], int]:
@@ -137,8 +167,9 @@ class KumaRouter(SingleObjectRouter):
         return weights, max(copies, default=0)
 
     def _name(self, reference: object) -> str:
-        """Read the name of a Service from a reference: by itself, or first in a tag."""
-        return str(part(reference, "name")).partition("_")[0]
+        """Read the name of a Service from a reference: as a label, by itself, or first in a tag."""
+        labelled = part(reference, "labels", _NAME)
+        return str(labelled or part(reference, "name")).partition("_")[0]
 
 
 def _rule(

@@ -177,7 +177,8 @@ class ManagingRouter:
         return self._own.pending(manifest)
 
     def _manages(self, canary: Canary) -> bool:
-        return any(each.kind == self._kind.kind for each in canary.spec.managed_routes)
+        routes = canary.spec.managed_routes
+        return bool(routes) and any(each.kind == self._kind.kind for each in routes)
 
     def _beside(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> Iterator[Render]:
         beside = self._own.objects(canary).own

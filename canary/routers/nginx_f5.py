@@ -6,6 +6,7 @@ https://docs.nginx.com/nginx-ingress-controller/configuration/virtualserver-and-
 import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -20,9 +21,10 @@ from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
 from canary.routers.abilities import WAYS, Abilities, Unsaid, refused, way
-from canary.routers.condition_problems import cookie_problems
+from canary.routers.condition_problems import cookie_problems, unreadable
 from canary.routers.heeded import heeded
 from canary.routers.matching import pattern
+from canary.routers.objects import options, spec_before
 from canary.routers.rules import (
     COOKIE_HEADER,
     SET_COOKIE,
@@ -43,6 +45,10 @@ _PARAMETER = re.compile(r"[A-Za-z0-9_]+")
 _QUOTABLE = re.compile(r'([^"\\]|\\.)+')
 #: What stands around an expression for a whole text.
 _WHOLE = ("~^(?:", ")$")
+#: What an upstream of a user's says beside how pods are spoken to; the labels are those of one side.
+_WHERE = frozenset({"name", "service", "port", "subselector"})
+#: Why no VirtualServer leads to a route that is fine by itself.
+_UNLED = frozenset({"Ignored", "NoVirtualServerFound"})
 #: What would be a variable, or escape something, in the value of a header.
 _UNTAKEN = re.compile(r"[$\\]")
 
@@ -77,14 +83,17 @@ class NginxF5Router(SingleObjectRouter):
             *_attribute_problems(canary),
         )
 
-    def spec(self, canary: Canary, _cluster: ClusterState, traffic: Traffic) -> Manifest:
+    def spec(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> Manifest:
         """Give the upstreams of both sides and the route; a split of 0 stays, as there must be two."""
         *matched, last = rules(heeded(canary, _ABILITIES), traffic)
         port = canary.spec.service.port
+        (key,) = self.objects(canary).adopted
+        before = spec_before(canary, cluster, key, ours=partial(self._is_ours, canary))
+        kept = options(canary, entries(before, "upstreams"), but=_WHERE, by="service")
         return {
             "host": canary.spec.service.hosts[0],
             "upstreams": [
-                {"name": service, "service": service, "port": port}
+                {**kept, "name": service, "service": service, "port": port}
                 for service, _ in sides(canary, 0)
             ],
             "subroutes": [{"path": _PATH, **_matched(matched), **_led(last)}],
@@ -100,13 +109,12 @@ class NginxF5Router(SingleObjectRouter):
         return route_seen(_rule_seen(canary, services, rule) for rule in rules)
 
     def refusal(self, manifest: Manifest) -> str:
-        """Say why the controller does not take the route; it names no generation."""
+        """Say why the route is not taken, or that no VirtualServer leads to it; no generation is named."""
         status = manifest.get("status")
-        if text(status, "state") != "Invalid":
+        state, reason = text(status, "state"), text(status, "reason")
+        if state != "Invalid" and not (state == "Warning" and reason in _UNLED):
             return ""
-        return (
-            f"the controller reports Invalid: {text(status, 'reason')}: {text(status, 'message')}"
-        )
+        return f"the controller reports {state}: {reason}: {text(status, 'message')}"
 
 
 def _matched(conditional: Sequence[RouteRule]) -> Manifest:
@@ -177,6 +185,7 @@ def _unwrapped(value: str) -> str:
 
 def _unsaid(matches: Sequence[HttpMatch]) -> Iterator[Unsaid]:
     """Name the conditions that do not fit into the configuration."""
+    yield from unreadable(matches)
     for index, match in enumerate(matches):
         if not (match.headers or match.query_params or match.method):
             remedy = "name a header, query parameter or method: a match has at least one condition"

@@ -3,11 +3,11 @@
 What their specs say does not belong here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from canary.api.canary import Canary
-from canary.api.kinds import Manifest, ObjectKey
+from canary.api.kinds import Manifest, ObjectKey, copy_of
 from canary.api.service import ServiceMetadata
 from canary.objects.adoption import original_spec
 from canary.objects.ownership import GITOPS_ANNOTATIONS, adopted, owned
@@ -59,6 +59,29 @@ def render_object(
         annotations=annotations,
         version=version,
     )
+
+
+def spec_before(
+    canary: Canary, cluster: ClusterState, key: ObjectKey, *, ours: Recognise
+) -> Manifest:
+    """Give the spec of an adopted object as its user wrote it; empty where there is none."""
+    found = cluster.existing.get(key)
+    if found is None or owned(canary, found) or not isinstance(found.get("spec"), dict):
+        return {}
+    return original_spec(found, taken_over=ours)
+
+
+def options(
+    canary: Canary, backends: Iterable[Manifest], *, but: Collection[str], by: str = "name"
+) -> Manifest:
+    """Give what a user's route says of how the app is spoken to; both sides are spoken to so.
+
+    `but` are the fields that say which backend it is, and what its share is. Of several for the app
+    the first one counts.
+    """
+    ours = (each for each in backends if each.get(by) == canary.spec.service_name)
+    found: Manifest = next(ours, {})
+    return copy_of({name: value for name, value in found.items() if name not in but})
 
 
 def restore_objects(

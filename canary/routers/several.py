@@ -245,6 +245,7 @@ def _common(each: Sequence[Abilities]) -> Abilities:
         references=_once(one.references for one in each),
         takes_calls=any(one.takes_calls for one in each),
         settles=max(one.settles for one in each),
+        everywhere=_once(one.everywhere for one in each),
     )
 
 

@@ -3,9 +3,10 @@
 https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/crd/http/traefikservice/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -15,9 +16,12 @@ from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
 from canary.routers.abilities import Abilities
+from canary.routers.objects import options, spec_before
 from canary.routers.shares import entries, part, percent_of, sides, weights_seen
 from canary.routers.single import SingleObjectRouter
 
+#: What a service of a user's says beside how it is spoken to.
+_WHERE = frozenset({"kind", "name", "namespace", "port", "weight", "mirrors", "percent"})
 #: What Traefik gives a service without a weight.
 _DEFAULT_WEIGHT = 1
 _ABILITIES = Abilities(
@@ -59,39 +63,50 @@ class TraefikRouter(SingleObjectRouter):
         """Weights, or copies while the canary answers nothing itself."""
         return _ABILITIES
 
-    def spec(self, canary: Canary, _cluster: ClusterState, traffic: Traffic) -> Manifest:
+    def spec(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> Manifest:
         """Give the sides that get requests; one that gets none is left out.
 
         Traefik serves nothing at all where one of the services that stand here has no endpoints.
         """
+        (key,) = self.objects(canary).adopted
+        before = spec_before(canary, cluster, key, ours=partial(self._is_ours, canary))
+        kept = options(canary, _listed(before), but=_WHERE)
         if traffic.mirror and not traffic.weight:
             copies = _service(canary, canary.spec.canary_service_name)
             return {
                 "mirroring": {
+                    **kept,
                     **_service(canary, canary.spec.primary_service_name),
-                    "mirrors": [{**copies, "percent": traffic.mirror}],
+                    "mirrors": [{**kept, **copies, "percent": traffic.mirror}],
                 }
             }
         services = [
-            {**_service(canary, service), "weight": weight}
+            {**kept, **_service(canary, service), "weight": weight}
             for service, weight in sides(canary, traffic.weight, traffic.baseline)
             if weight
         ]
-        return {"weighted": {"services": services}}
+        sticky = part(before, "weighted", "sticky")
+        return {"weighted": {"services": services} | ({"sticky": sticky} if sticky else {})}
 
     def seen(self, canary: Canary, spec: object) -> Seen | None:
         """Read the weights, or who is copied to."""
         mirroring = part(spec, "mirroring")
-        listed = (
-            [mirroring] if isinstance(mirroring, dict) else entries(spec, "weighted", "services")
-        )
         seen = weights_seen(
             canary,
-            ((str(each.get("name")), each.get("weight", _DEFAULT_WEIGHT)) for each in listed),
+            (
+                (str(each.get("name")), each.get("weight", _DEFAULT_WEIGHT))
+                for each in _listed(spec)
+            ),
         )
         if seen is None:
             return None
         return replace(seen, mirror=max(_copied(canary, mirroring), default=0))
+
+
+def _listed(spec: object) -> Sequence[Manifest]:
+    """List the services that answer."""
+    mirroring = part(spec, "mirroring")
+    return [mirroring] if isinstance(mirroring, dict) else entries(spec, "weighted", "services")
 
 
 def _copied(canary: Canary, mirroring: object) -> Iterator[int]:

@@ -22,6 +22,7 @@ from canary.settings.options import (
     PLUGIN_NAME,
     Option,
     OptionType,
+    address_of,
     annotation_prefix,
     checked,
     egress_rules,
@@ -221,6 +222,24 @@ class Settings:
         "in the cluster of the Canaries.",
     )
     routes_context: str = setting("", "Context of that file; its current one where left out.")
+    fleet_kubeconfig: str = setting(
+        "",
+        "File that tells how the hub is reached, which has the FleetPlans that Canaries name; without "
+        "one no run of such a Canary starts.",
+    )
+    fleet_context: str = setting("", "Context of that file; its current one where left out.")
+    fleet_namespace: str = setting(
+        "",
+        "This cluster's own namespace on the hub, by which plans name the cluster; as --cluster-name "
+        "where left out.",
+        check=name_or_nothing,
+    )
+    fleet_renew_period: timedelta = setting(  # noqa: RUF009 - it makes a field
+        timedelta(seconds=30),
+        "How often this cluster shows a sign of life on the hub.",
+        OptionType.DURATION,
+        check=lasting(_SECOND, timedelta(minutes=1)),
+    )
     workers: int = setting(
         16, "Canaries that are worked on at the same time.", OptionType.WHOLE, check=within(1, 1000)
     )
@@ -363,17 +382,22 @@ class Settings:
     @property
     def address(self) -> tuple[str | None, int]:
         """Host and port to listen on; no host is every address of the machine."""
-        return _address(self.listen)
+        return address_of(self.listen)
 
     @property
     def admission_address(self) -> tuple[str | None, int]:
         """Host and port that the admission webhook listens on."""
-        return _address(self.admission_listen)
+        return address_of(self.admission_listen)
 
     @property
     def selection(self) -> LabelSelection:
         """Which Canaries are served, by their labels."""
         return LabelSelection.read(self.selector)
+
+    @property
+    def fleet_place(self) -> str:
+        """This cluster's own namespace on the hub."""
+        return self.fleet_namespace or self.cluster_name
 
     @property
     def shared(self) -> bool:
@@ -408,6 +432,7 @@ class Settings:
             yield ("shared_namespaces", "no_cross_namespace_refs"), remedy
         yield from self._lease_contradictions()
         yield from self._routes_contradictions()
+        yield from self._fleet_contradictions()
         files = ("admission_certificate", "admission_key")
         for name in files if self.admission_listen else ():
             if not getattr(self, name):
@@ -442,6 +467,18 @@ class Settings:
             remedy = "write tidegate.dev alone, as --routes-kubeconfig is given"
             yield ("api_groups", "routes_kubeconfig"), remedy
 
+    def _fleet_contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        if not self.fleet_kubeconfig:
+            for name in ("fleet_context", "fleet_namespace"):
+                if getattr(self, name):
+                    yield (name, "fleet_kubeconfig"), "unset it, or give --fleet-kubeconfig"
+        elif not re.fullmatch(DNS_LABEL, self.fleet_place):
+            remedy = (
+                "name this cluster's namespace on the hub, as --fleet-kubeconfig is given: plans name "
+                "the cluster by it"
+            )
+            yield ("fleet_namespace", "fleet_kubeconfig", "cluster_name"), remedy
+
     def _lease_contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
         if not self.lease_retry_period < self.lease_renew_deadline < self.lease_duration:
             remedy = (
@@ -458,8 +495,3 @@ class Settings:
             # Who renews what all hold is known one look later.
             remedy = "keep it at three times --lease-retry-period or more, as --shards is auto"
             yield ("lease_renew_deadline", "lease_retry_period", "shards"), remedy
-
-
-def _address(listen: str) -> tuple[str | None, int]:
-    host, _, port = listen.rpartition(":")
-    return host.removeprefix("[").removesuffix("]") or None, int(port)

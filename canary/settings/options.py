@@ -152,6 +152,12 @@ def listens(value: str) -> str:
     return "write host:port, or :port for every address of the machine"
 
 
+def address_of(listen: str) -> tuple[str | None, int]:
+    """Take what can be listened on apart into host and port; no host is every address."""
+    host, _, port = listen.rpartition(":")
+    return host.removeprefix("[").removesuffix("]") or None, int(port)
+
+
 def names(remedy: str, pattern: str, *, empty: bool = False) -> Check:
     """Check each word of a list against a pattern."""
 

@@ -1,7 +1,7 @@
 """What many simulated releases come to: how many ended how, when, and at what cost."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -63,6 +63,25 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """When releases ended, in seconds from when the canary's pods are ready, the earliest first."""
+
+    label: str
+    of: int
+    """How many releases there were; those that have not ended are in neither list."""
+    rolled_back: tuple[float, ...]
+    promoted: tuple[float, ...]
+
+    def shares(self, times: Sequence[float]) -> Iterator[tuple[float, float]]:
+        """Give from when on which share of all releases had ended at one of these times."""
+        yield 0.0, 0.0
+        ended = 0
+        for seconds, count in sorted(Counter(times).items()):
+            ended += count
+            yield seconds, ended / self.of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
     """Many releases of revisions that fail equally often."""
 
@@ -81,26 +100,44 @@ class Simulated:
     """Failed requests of the canary in each release."""
     reasons: tuple[tuple[str, int], ...]
     """Why those that were not promoted were not, the most frequent first."""
+    ends: Ends
+
+
+def ends_of(label: str, results: Sequence[ReleaseResult]) -> Ends:
+    """Give when releases ended."""
+
+    def times(releases: Iterable[ReleaseResult]) -> tuple[float, ...]:
+        return tuple(sorted(each.took.total_seconds() for each in releases))
+
+    return Ends(
+        label=label,
+        of=len(results),
+        rolled_back=times(_rolled_back(results)),
+        promoted=times(each for each in results if each.outcome == Outcome.PROMOTED),
+    )
 
 
 def summarised(label: str, failing: float, results: Sequence[ReleaseResult]) -> Simulated:
     """Describe releases."""
-    promoted = [each for each in results if each.outcome == Outcome.PROMOTED]
-    rolled_back = [each for each in results if each.outcome not in {"", Outcome.PROMOTED}]
+    rolled_back, ends, of = _rolled_back(results), ends_of(label, results), len(results)
     unfinished = [each for each in results if not each.outcome]
-    of = len(results)
     reasons = Counter(each.reason for each in (*rolled_back, *unfinished))
     return Simulated(
         label=label,
         failing=failing,
-        promoted=Proportion(count=len(promoted), of=of),
+        promoted=Proportion(count=len(ends.promoted), of=of),
         rolled_back=Proportion(count=len(rolled_back), of=of),
         unfinished=Proportion(count=len(unfinished), of=of),
-        detected=Distribution.of(each.took.total_seconds() for each in rolled_back),
-        took=Distribution.of(each.took.total_seconds() for each in promoted),
+        detected=Distribution.of(ends.rolled_back),
+        took=Distribution.of(ends.promoted),
         hurt=Distribution.of(each.hurt for each in results),
         reasons=tuple(reasons.most_common()),
+        ends=ends,
     )
+
+
+def _rolled_back(results: Iterable[ReleaseResult]) -> list[ReleaseResult]:
+    return [each for each in results if each.outcome not in {"", Outcome.PROMOTED}]
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -7,24 +7,24 @@ https://knative.dev/docs/serving/
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from canary.api.annotations import PRIMARY_REVISION, PROMOTED, REVISION
 from canary.api.canary import Canary
 from canary.api.kinds import KNATIVE_SERVICE, Kind, Manifest, ObjectKey
-from canary.api.raw import items, part, text
+from canary.api.raw import part, text
 from canary.api.shown import shown
 from canary.core.facts import Amount, UpdateStrategy
 from canary.errors import Problem
 from canary.objects.ownership import owner_reference
 from canary.objects.render import Render, annotations
+from canary.resources.knative import CONFIGURED, configured, is_observed, ready_revision
 from canary.targets import Counts, Member, Promotion
 from canary.targets.defaults import TargetDefaults
 
 ROUTER = "knative"
 """The only router that moves traffic between Revisions."""
 
-_CONFIGURED = "ConfigurationsReady"
 _AT_ONCE = UpdateStrategy(at_once=True, max_unavailable=Amount(0), max_surge=Amount(1))
 
 
@@ -48,14 +48,13 @@ class KnativeTarget(TargetDefaults):
 
         A Revision that Knative has given up on will not come up by waiting.
         """
-        configured = _condition(manifest, _CONFIGURED) if _is_observed(manifest) else ""
-        ready = int(configured == "True" and bool(_newest(manifest)))
+        ready = int(bool(ready_revision(manifest)))
         return Counts(
             replicas=1,
             total=1,
             updated=ready,
             available=ready,
-            deadline_exceeded=configured == "False",
+            deadline_exceeded=is_observed(manifest) and configured(manifest) == "False",
         )
 
     def strategy(self, manifest: Manifest) -> UpdateStrategy:  # noqa: ARG002 - of the protocol
@@ -85,8 +84,8 @@ class KnativeTarget(TargetDefaults):
 
     def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render | None:
         """Give the target with its newest Revision as the primary; None until that is ready."""
-        newest = _newest(source)
-        if not newest or not self.counts(source).available:
+        newest = ready_revision(source)
+        if not newest:
             return None
         namespace, name = canary.metadata.namespace, source["metadata"]["name"]
         named = {PRIMARY_REVISION: newest, PROMOTED: promotion.revision}
@@ -120,7 +119,7 @@ class KnativeTarget(TargetDefaults):
             "status": {
                 "latestCreatedRevisionName": name,
                 "latestReadyRevisionName": name,
-                "conditions": [{"type": _CONFIGURED, "status": "True"}],
+                "conditions": [{"type": CONFIGURED, "status": "True"}],
             },
         }
 
@@ -137,22 +136,3 @@ def _problems(canary: Canary) -> Iterator[Problem]:
     if service.name not in {None, target.name}:
         remedy = f"remove it, or set it to {target.name}: clients call the Knative Service itself"
         yield Problem("spec.service.name", shown(service.name), remedy)
-
-
-def _is_observed(manifest: Manifest) -> bool:
-    """Tell whether the status speaks of the spec as it is."""
-    observed = part(manifest.get("status"), "observedGeneration") or 0
-    return bool(observed >= manifest["metadata"].get("generation", 0))
-
-
-def _newest(manifest: Manifest) -> str:
-    """Name the newest Revision if it is ready; empty while it is not."""
-    status: Any = manifest.get("status")
-    newest = text(status, "latestCreatedRevisionName")
-    return newest if newest == text(status, "latestReadyRevisionName") else ""
-
-
-def _condition(manifest: Manifest, name: str) -> str:
-    """Read the status of a condition; empty where there is none."""
-    conditions = items(part(manifest.get("status"), "conditions"))
-    return next((text(each, "status") for each in conditions if text(each, "type") == name), "")

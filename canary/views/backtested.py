@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from canary.simulation.release import ReleaseResult
+from canary.simulation.summary import Ends, ends_of
 from canary.views.blocks import Block, Line, Rows, Styled
 from canary.views.moments import day, span
 from canary.views.replayed import release_document, release_told
@@ -47,6 +48,13 @@ class Backtest:
     def disagreements(self) -> tuple[PastRelease, ...]:
         """The releases on which the gates disagree, the oldest first."""
         return tuple(each for each in self.releases if each.disagrees)
+
+    @property
+    def ends(self) -> tuple[Ends, ...]:
+        """Give when the releases ended by each gate."""
+        present = ends_of("present gate", [each.present for each in self.releases])
+        others = [each.other for each in self.releases if each.other is not None]
+        return (present, ends_of("other gate", others)) if others else (present,)
 
 
 def backtest_shown(backtest: Backtest) -> Block:

@@ -21,6 +21,8 @@ class Rows:
 
     header: tuple[str, ...]
     rows: tuple[Line, ...]
+    flexible: int = 1
+    """The column that is broken into lines where a terminal is too narrow for all."""
 
 
 @dataclass(frozen=True, slots=True)

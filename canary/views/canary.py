@@ -21,6 +21,8 @@ from canary.core.gates import held_gates
 from canary.core.images import images_told
 from canary.core.references import REFERENCES_RESOLVED
 from canary.views.ahead import Ahead, ahead
+from canary.views.remaining import UNKNOWN, foreseen
+from canary.views.units import units
 
 API_VERSION: Literal["view.tidegate.dev/v1"] = "view.tidegate.dev/v1"
 _NEW = "New"
@@ -84,6 +86,11 @@ class StepView(ViewModel):
     of: int = Field(description="How many steps the plan has.")
     since: Moment | None = Field(description="When the step began.")
     iterations: int = Field(description="How many iterations have passed.")
+    ends_at: Moment | None = Field(
+        default=None,
+        description="When it ends if every check passes; only where that is known, and one Canary "
+        "is asked for.",
+    )
 
 
 class WaitingView(ViewModel):
@@ -108,6 +115,7 @@ class CheckView(ViewModel):
 
     metric: str = Field(description="The metric's name.")
     value: float | None = Field(description="The value that was measured.")
+    unit: str = Field(default="", description="The unit of the value; empty where none is known.")
     bound: str = Field(description="Where the value must lie.")
     verdict: str = Field(description="pass, fail or inconclusive.")
     message: str = Field(description="The judgement in a sentence.")
@@ -148,6 +156,14 @@ class SightView(ViewModel):
     steps: tuple[StepSightView, ...] = Field(description="The steps from this one on.")
 
 
+class ReadyView(ViewModel):
+    """The pods of a side."""
+
+    side: Literal["canary", "primary"] = Field(description="Which side it is.")
+    ready: int = Field(description="How many are ready.")
+    wanted: int = Field(description="How many there should be.")
+
+
 class FailedChecksView(ViewModel):
     """How many analyses of the run have failed."""
 
@@ -162,6 +178,11 @@ class RunView(ViewModel):
     number: int = Field(description="How many runs of this Canary have begun.")
     started_at: Moment = Field(description="When it began.")
     record: str = Field(description="Where its full record is written; empty for nowhere.")
+    promotes_at: Moment | None = Field(
+        default=None,
+        description="When its promotion begins if every check passes; only where that is known, and "
+        "one Canary is asked for.",
+    )
 
 
 class BudgetSpentView(ViewModel):
@@ -232,6 +253,11 @@ class CanaryView(ViewModel):
     problems: tuple[str, ...] = Field(description="What is wrong with the spec, or around it.")
     warnings: tuple[str, ...] = Field(description="What the spec says without effect.")
     checks: tuple[CheckView, ...] = Field(description="The last judgement of every metric.")
+    ready: tuple[ReadyView, ...] = Field(
+        default=(),
+        description="How many pods of each side are ready; only where one Canary is asked for, and "
+        "its workloads may be read.",
+    )
     sights: tuple[SightView, ...] = Field(
         default=(),
         description="What metrics of judges that count can see; only where one Canary is asked for.",
@@ -240,6 +266,11 @@ class CanaryView(ViewModel):
     run: RunView | None = Field(description="The run under way.")
     history: tuple[PastRunView, ...] = Field(description="Runs that have ended, the newest first.")
     commands: tuple[CommandView, ...] = Field(description="The last commands, the newest first.")
+    may: tuple[str, ...] = Field(
+        default=(),
+        description="The commands that the controller would obey now, given by someone who has the "
+        "right to; only where one Canary is asked for.",
+    )
 
     def document(self) -> dict[str, Any]:
         """Give it as JSON has it."""
@@ -249,14 +280,19 @@ class CanaryView(ViewModel):
 def canary_view(manifest: Manifest, *, foresees: bool = False) -> CanaryView:
     """See a Canary of either API group; a field that cannot be read is as if it were absent.
 
-    What its metrics can see takes longer to work out than all else, and is where `foresees` says so.
+    What its metrics can see, and when its run ends, takes longer to work out than all else, and is
+    where `foresees` says so.
     """
-    metadata = _mapping(manifest, "metadata")
-    group = str(manifest.get("apiVersion", "")).partition("/")[0]
+    read = read_peer_status if _group(manifest) == PEER_GROUP else read_status
+    return view_with(manifest, read(manifest.get("status")), foresees=foresees)
+
+
+def view_with(manifest: Manifest, status: CanaryStatus, *, foresees: bool = False) -> CanaryView:
+    """See a Canary with a status, whatever its own is."""
+    metadata, group = _mapping(manifest, "metadata"), _group(manifest)
     spec = _mapping(manifest, "spec")
-    target = _mapping(spec, "targetRef")
-    read = read_peer_status if group == PEER_GROUP else read_status
-    status = read(manifest.get("status"))
+    target, measured_in = _mapping(spec, "targetRef"), units(manifest)
+    left = foreseen(manifest, status) if foresees else UNKNOWN
     limit = _mapping(spec, "analysis").get("threshold")
     return CanaryView(
         group=group,
@@ -286,6 +322,7 @@ def canary_view(manifest: Manifest, *, foresees: bool = False) -> CanaryView:
             of=status.steps,
             since=status.step_started_at,
             iterations=status.iterations,
+            ends_at=left.step,
         ),
         waiting=_waiting(status.waiting_for),
         gates=tuple(sorted(held_gates(status).values())),
@@ -301,6 +338,7 @@ def canary_view(manifest: Manifest, *, foresees: bool = False) -> CanaryView:
             CheckView(
                 metric=each.name,
                 value=each.value,
+                unit=measured_in.get(each.name, ""),
                 bound=each.bound,
                 verdict=each.verdict,
                 message=each.message,
@@ -319,6 +357,7 @@ def canary_view(manifest: Manifest, *, foresees: bool = False) -> CanaryView:
             number=status.runs,
             started_at=status.run.started_at,
             record=status.run.record,
+            promotes_at=left.run,
         )
         if status.run
         else None,
@@ -386,6 +425,10 @@ def _messages(status: CanaryStatus, type_: str, holds: str) -> tuple[str, ...]:
     if condition is None or condition.status != holds:
         return ()
     return (condition.message or condition.reason,)
+
+
+def _group(manifest: Manifest) -> str:
+    return str(manifest.get("apiVersion", "")).partition("/")[0]
 
 
 def _mapping(node: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -9,7 +9,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from canary.api.annotations import IMAGES, REVISION, STEP, WEIGHT
 from canary.api.kinds import Manifest
 from canary.api.status import Moment
+from canary.views.blocks import Line, Styled
 from canary.views.canary import ViewModel
+from canary.views.moments import moment
 
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
@@ -48,11 +50,16 @@ def event_view(manifest: Manifest) -> EventView:
     )
 
 
-def since(events: Iterable[EventView], moment: datetime | None) -> list[EventView]:
+def event_line(event: EventView, now: datetime) -> Line:
+    """Say on a line when something happened, what, and more of it."""
+    at = moment(event.at, now) if event.at else "–"
+    colour = "yellow" if event.type == "Warning" else "green"
+    return (f"{at}  ", Styled(event.reason, colour), f"  {event.message}")
+
+
+def since(events: Iterable[EventView], begin: datetime | None) -> list[EventView]:
     """Keep the events that are no older than a moment, the oldest first."""
-    kept = (
-        each for each in events if moment is None or (each.at is not None and each.at >= moment)
-    )
+    kept = (each for each in events if begin is None or (each.at is not None and each.at >= begin))
     return sorted(kept, key=lambda each: (each.at is not None, each.at))
 
 

@@ -10,20 +10,22 @@ from canary.core import waits as why
 from canary.core.conditions import RESTING, SENTENCES
 from canary.views.blocks import Block, Line, Rows, Styled, Typed
 from canary.views.canary import Attention, CanaryView, CheckView, SightView, StepSightView
+from canary.views.judged import judged
 from canary.views.moments import moment, span
 from canary.views.sight import times_told
+from canary.views.units import with_unit
 
 _BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 _STOPPED = frozenset({why.STOPPED, why.POLICY_UNREADABLE})
 """Waits for something that no command passes."""
-_EXPEDITED = frozenset({why.FROZEN, why.QUEUED})
+_EXPEDITED = frozenset({why.FROZEN, why.QUEUED, why.FLEET_WAVE})
 EFFECTS = {
     "approve": "open the gate",
     "reject": "refuse at the gate; the run is rolled back",
     "resume": "continue the paused run",
     "pause": "hold the run at its weight",
     "skip": "go on from this step now, without further analysis",
-    "expedite": "pass the windows and the line of every DeliveryPolicy",
+    "expedite": "pass the windows and the line of every DeliveryPolicy, and the waves of a FleetPlan",
     "promote": "promote now, without further analysis",
     "abort": "roll the run back",
     "retry": "run the failed revision again",
@@ -170,18 +172,18 @@ def _checks(view: CanaryView) -> Iterator[Line | Rows]:
         yield Rows(
             header=("metric", "value", "bound", "verdict"),
             rows=tuple(map(_check, view.checks)),
+            flexible=0,
         )
     yield from (
-        (f"{each.metric}: {each.message}",)
+        (judged(each.metric, each.message),)
         for each in view.checks
         if each.message and (each.verdict != "pass" or each.judge)
     )
 
 
 def _check(check: CheckView) -> Line:
-    value = "–" if check.value is None else f"{check.value:g}"
     verdict = f"{check.verdict} (shadow)" if check.shadow else check.verdict
-    return (check.metric, value, check.bound, verdict)
+    return (check.metric, with_unit(check.value, check.unit), check.bound, verdict)
 
 
 def _sights(view: CanaryView, now: datetime) -> Iterator[Line | Rows]:
@@ -203,6 +205,7 @@ def _sights(view: CanaryView, now: datetime) -> Iterator[Line | Rows]:
                 (step.name, _earliest(each, step, now), times_told(step.times))
                 for step in each.steps
             ),
+            flexible=0,
         )
 
 

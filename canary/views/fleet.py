@@ -58,10 +58,10 @@ def header(*, everywhere: bool, wide: bool) -> tuple[str, ...]:
     """Name the columns."""
     return (
         *(("NAMESPACE",) if everywhere else ()),
-        *("NAME", "PHASE", "WEIGHT", "STEP"),
-        *(("FAILED",) if wide else ()),
+        *("NAME", "PHASE", "WEIGHT"),
+        *(("SEEN", "STEP", "FAILED") if wide else ("STEP",)),
         *("WAITING FOR", "SINCE"),
-        *(("UNTIL", "TARGET", "ROUTER", "REVISION", "LAST RUN") if wide else ()),
+        *(("DEADLINE", "TARGET", "ROUTER", "REVISION", "LAST RUN") if wide else ()),
     )
 
 
@@ -69,8 +69,8 @@ def row(view: CanaryView, now: datetime, *, everywhere: bool, wide: bool) -> tup
     """Write a Canary in columns."""
     return (
         *((view.namespace,) if everywhere else ()),
-        *(view.name, view.state, _weight(view), _step(view)),
-        *((_failed(view),) if wide else ()),
+        *(view.name, view.state, _weight(view)),
+        *((_seen(view), _step(view), _failed(view)) if wide else (_step(view),)),
         *(cause(view), span(now - view.since) if view.since else NOTHING),
         *(_more(view, now) if wide else ()),
     )
@@ -110,10 +110,21 @@ def standing_line(view: CanaryView) -> str:
     return _GAP.join(each for each in told if each != NOTHING)
 
 
+def subject_line(view: CanaryView, now: datetime) -> str:
+    """Say what is released, by which router, and in which run."""
+    run = f"run {view.run.number} since {moment(view.run.started_at, now)}" if view.run else ""
+    revision = f"revision {view.revision.testing}" if view.revision.testing else ""
+    return _GAP.join(filter(None, (str(view.target), view.router, revision, run)))
+
+
 def _weight(view: CanaryView) -> str:
     if view.weights.mirror:
         return f"mirror {view.weights.mirror} %"
     return f"{view.weights.asked} %"
+
+
+def _seen(view: CanaryView) -> str:
+    return NOTHING if view.weights.seen is None else f"{view.weights.seen} %"
 
 
 def _step(view: CanaryView) -> str:
@@ -130,9 +141,9 @@ def _failed(view: CanaryView) -> str:
 
 
 def _more(view: CanaryView, now: datetime) -> tuple[str, ...]:
-    until = (view.waiting.deadline or view.waiting.until) if view.waiting else None
+    deadline = view.waiting.deadline if view.waiting else None
     return (
-        moment(until, now) if until else NOTHING,
+        moment(deadline, now) if deadline else NOTHING,
         str(view.target) or NOTHING,
         view.router or NOTHING,
         view.revision.testing or NOTHING,

@@ -1,13 +1,18 @@
 """Past runs as people read them: a row each, and how each ended in a sentence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from canary.views.blocks import Line, Rows
+from canary.views.blocks import Block, Line, Rows
 from canary.views.canary import PastRunView
 from canary.views.moments import day, span
 
 _NOTHING = "–"
+
+
+def runs_block(runs: Sequence[PastRunView], now: datetime) -> Block:
+    """Show past runs in rows, and below them how each ended."""
+    return (run_rows(runs, now), *((run_told(each),) for each in runs))
 
 
 def run_rows(runs: Iterable[PastRunView], now: datetime) -> Rows:
@@ -15,6 +20,7 @@ def run_rows(runs: Iterable[PastRunView], now: datetime) -> Rows:
     return Rows(
         header=("BEGAN", "REVISION", "OUTCOME", "TOOK", "IMAGES"),
         rows=tuple(_row(each, now) for each in runs),
+        flexible=4,
     )
 
 

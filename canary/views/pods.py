@@ -1,6 +1,6 @@
 """The pods of both sides as people and programs read them, and why one does not run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ from canary.api.raw import items, part, text
 from canary.api.status import Moment
 from canary.objects.waiting import waiting_containers
 from canary.views.blocks import Block, Line, Rows, Styled
-from canary.views.canary import ViewModel
+from canary.views.canary import ReadyView, ViewModel
 from canary.views.moments import span
 
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
@@ -72,6 +72,12 @@ def pods_block(pods: Sequence[PodView], now: datetime) -> Block:
         rows=tuple(_row(each, now) for each in pods),
     )
     return (rows, *((f"{each.name}: {each.message}",) for each in pods if each.message))
+
+
+def ready_line(ready: Iterable[ReadyView]) -> Line:
+    """Say how many pods of each side are ready; nothing where none is known."""
+    told = "  ".join(f"{each.side} {each.ready}/{each.wanted} ready" for each in ready)
+    return (f"pods {told}",) if told else ()
 
 
 def _row(pod: PodView, now: datetime) -> Line:

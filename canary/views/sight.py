@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from analysis.clustering import allowance
 from analysis.evidence import NOTHING, BothCounts, Count
 from analysis.judges import smallest_seen
 from analysis.model import SIDES, Arm, Ask, Metric, Outcome, QueryFailure, Sample, Signal
@@ -13,6 +14,29 @@ from canary.views.moments import span
 from canary.views.outlook import StepOutlook
 
 _MINUTE = timedelta(minutes=1).total_seconds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bursts:
+    """How much the bad requests of a metric came together, on pods that run the same."""
+
+    metric: str
+    over: timedelta
+    measured: float
+
+    @property
+    def allowance(self) -> float:
+        """What its judge should allow for."""
+        return allowance(self.measured)
+
+    @property
+    def told(self) -> str:
+        """Say so in words."""
+        return (
+            f"{self.metric}: in the last {span(self.over)} bad requests came together on single pods "
+            f"by {self.measured:.3g}; to allow for that, write judgeOptions: "
+            f'clustering: "{self.allowance:g}"'
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,18 @@
 """The status of a Canary as people read it: `tidegate status` and the demonstration print it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from canary.api.status import OF_CLUSTER, CanaryStatus, MetricStatus, Phase, RunRecord, Weights
 from canary.core.conditions import INVALID, SPEC_WARNINGS
 from canary.core.images import images_told
 from canary.core.references import REFERENCES_RESOLVED
 from canary.views.blocks import Block, Line, Rows, Styled
+from canary.views.judged import judged
 from canary.views.moments import day, moment, span
+from canary.views.units import with_unit
 
 _MARKS = {
     "pass": Styled("✔", "green"),
@@ -48,13 +51,23 @@ class StatusView:
         return (*self.present, *self.history)
 
 
-def status_view(name: str, status: CanaryStatus, now: datetime) -> StatusView:
-    """Describe a status, with the moments as they are in the zone of `now`."""
+def status_view(
+    name: str,
+    status: CanaryStatus,
+    now: datetime,
+    around: Iterable[Line] = (),
+    measured_in: Mapping[str, str] = MappingProxyType({}),
+) -> StatusView:
+    """Describe a status, with the moments as they are in the zone of `now`.
+
+    `around` is what belongs to the position and is not in the status: the way through the plan, and
+    pods. `measured_in` are the units of the metrics, as far as they are known.
+    """
     return StatusView(
-        position=tuple(_position(name, status)),
+        position=(*_position(name, status), *around),
         problems=tuple(_problems(status)),
         waits=tuple(_waits(status, now)),
-        judgements=tuple(_judgements(status.metrics)),
+        judgements=tuple(_judgements(status.metrics, measured_in)),
         history=tuple((_past(run, now),) for run in status.history),
     )
 
@@ -126,7 +139,9 @@ def _waits(status: CanaryStatus, now: datetime) -> Iterator[Line]:
         yield (f"paused since {moment(paused.since, now)} {paused.by}",)
 
 
-def _judgements(metrics: tuple[MetricStatus, ...]) -> Iterator[Line | Rows]:
+def _judgements(
+    metrics: tuple[MetricStatus, ...], measured_in: Mapping[str, str]
+) -> Iterator[Line | Rows]:
     # A judge that remembers has more to tell than a value.
     yield from map(
         _explanation, (each for each in metrics if each.verdict != "pass" or each.memory)
@@ -134,18 +149,20 @@ def _judgements(metrics: tuple[MetricStatus, ...]) -> Iterator[Line | Rows]:
     if metrics:
         yield Rows(
             header=("", "metric", "value", "bound", "verdict"),
-            rows=tuple(map(_judgement, metrics)),
+            rows=tuple(_judgement(each, measured_in.get(each.name, "")) for each in metrics),
         )
 
 
-def _judgement(metric: MetricStatus) -> Line:
-    value = "–" if metric.value is None else f"{metric.value:g}"
+def _judgement(metric: MetricStatus, of: str) -> Line:
     verdict = f"{metric.verdict} (shadow)" if metric.shadow else metric.verdict
-    return (_MARKS.get(metric.verdict, ""), metric.name, value, metric.bound, verdict)
+    return (
+        _MARKS.get(metric.verdict, ""),
+        *(metric.name, with_unit(metric.value, of), metric.bound, verdict),
+    )
 
 
 def _explanation(metric: MetricStatus) -> Line:
-    return (_MARKS.get(metric.verdict, ""), f" {metric.name}: {metric.message}")
+    return (_MARKS.get(metric.verdict, ""), f" {judged(metric.name, metric.message)}")
 
 
 def _past(run: RunRecord, now: datetime) -> str:

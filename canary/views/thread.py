@@ -6,6 +6,7 @@ from datetime import timedelta
 from analysis.model import Verdict
 from canary.api.status import CanaryStatus, MetricStatus, Outcome, Run, RunRecord, Severity
 from canary.core.gates import held_gates
+from canary.views.judged import judged
 from canary.views.moments import span
 
 _FAILED = frozenset({Outcome.ROLLED_BACK, Outcome.PROMOTION_FAILED})
@@ -28,8 +29,14 @@ def run_message(status: CanaryStatus, number: int) -> RunMessage | None:
     """Say how a run goes, or how it ended; None where the status no longer knows."""
     if status.run is not None and number == status.runs:
         return _going(status, status.run)
+    ended = ended_run(status, number)
+    return _ended(ended) if ended else None
+
+
+def ended_run(status: CanaryStatus, number: int) -> RunRecord | None:
+    """Find a run that has ended, by its number; None where the status no longer knows it."""
     ago = status.runs - number - (1 if status.run is not None else 0)
-    return _ended(status.history[ago]) if 0 <= ago < len(status.history) else None
+    return status.history[ago] if 0 <= ago < len(status.history) else None
 
 
 def _going(status: CanaryStatus, run: Run) -> RunMessage:
@@ -70,9 +77,7 @@ def _ended(run: RunRecord) -> RunMessage:
 
 
 def _judged(metric: MetricStatus) -> str:
-    return (
-        f"{metric.name}: {metric.message}" if metric.message else f"{metric.name}: {metric.verdict}"
-    )
+    return judged(metric.name, metric.message or metric.verdict)
 
 
 def _value(metric: MetricStatus) -> str:

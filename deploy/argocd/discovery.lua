@@ -6,7 +6,7 @@ local running = phase == "Waiting" or phase == "Progressing" or phase == "Waitin
 local gated = running and string.match(waiting.reason or "", "Gate$") ~= nil
 -- What no command passes, and what is passed in a hurry.
 local stopped = waiting.reason == "Stopped" or waiting.reason == "PolicyUnreadable"
-local hurried = waiting.reason == "Frozen" or waiting.reason == "Queued"
+local hurried = waiting.reason == "Frozen" or waiting.reason == "Queued" or waiting.reason == "FleetWave"
 local paused = type(status.paused) == "table"
 
 local actions = {}

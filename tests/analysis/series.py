@@ -26,6 +26,8 @@ class Series:
     """The kind of both workloads."""
     failed_call: str = ""
     """The labels of a gRPC call that failed, where they say so beside the status of HTTP."""
+    also: tuple[str, ...] = ()
+    """Series of others that the queries ask as well, each with the value 1."""
     milliseconds: int = 1
     """How many milliseconds the unit of the durations has."""
 
@@ -89,6 +91,12 @@ def ingress_nginx(canary: str, primary: str) -> Series:
     )
 
 
+def _kube_pod(namespace: str, pod: str, address: str, instance: str = "10.2.0.8:8080") -> str:
+    """Give what kube-state-metrics says of a pod's address; `node` is the machine that it is on."""
+    where = f'instance="{instance}",node="worker-1",host_ip="10.0.0.4"'
+    return f'kube_pod_info{{namespace="{namespace}",pod="{pod}",pod_ip="{address}",{where}}}'
+
+
 def traefik(canary: str, primary: str) -> Series:
     """Give the series of Traefik."""
     return Series(
@@ -139,7 +147,24 @@ CLUSTERS = {
             "cluster_front_9898_test",
         ),
     },
-    "gatewayapi": _OUTBOUND,
+    "gatewayapi": {
+        True: (
+            *_OUTBOUND[True],
+            "service/test/front-canary/9898",
+            "kube_test_front-canary_9898",
+            "test_front-canary_9898",
+        ),
+        False: (
+            *_OUTBOUND[False],
+            "service/test/front-primary/9898",
+            "service/prod/front-canary/9898",
+            "kube_test_front_9898",
+            "kube_prod_front-canary_9898",
+            "test_big-front-canary_9898",
+            # With backends of one cluster, neither side is told apart.
+            "httproute/test/front/rule/0",
+        ),
+    },
     "gloo": {
         True: (
             "kube-svc_test-front-canary-9898_test_test_front-canary_9898",
@@ -182,6 +207,17 @@ CLUSTERS = {
             "default_front-primary_test_zone-1_msvc_9898",
             "kri_msvc_default_zone-1_prod_front-canary_http",
             "localhost_9898",
+        ),
+    },
+    "osm": {
+        True: ("test/front-canary|9898", "test/front-canary"),
+        False: (
+            "test/front-primary|9898",
+            "test/front|9898",
+            "prod/front-canary|9898",
+            "test/big-front-canary|9898",
+            # The pod's own requests, which others have sent.
+            "test/front-canary|9898|local",
         ),
     },
     "smi": _OUTBOUND,
@@ -289,6 +325,20 @@ SERIES = {
     "traefik with a service of a like name": traefik(
         canary="test-front-canary-80@kubernetescrd",
         primary="test-front-canary-api-80@kubernetescrd",
+    ),
+    "apisix": Series(
+        canary='route="6c1f",service="6c1f",type="upstream",node="10.1.0.2"',
+        primary='route="6c1f",service="6c1f",type="upstream",node="10.1.0.1"',
+        status=("code", "200", "503"),
+        counter="apisix_http_status",
+        buckets="apisix_http_latency_bucket",
+        also=(
+            _kube_pod("test", "app-6d4f8b9c7d-x2x9z", "10.1.0.2"),
+            # Two replicas of kube-state-metrics tell of it.
+            _kube_pod("test", "app-6d4f8b9c7d-x2x9z", "10.1.0.2", instance="10.2.0.9:8080"),
+            _kube_pod("test", "app-primary-6d4f8b9c7d-x2x9z", "10.1.0.1"),
+            _kube_pod("prod", "app-6d4f8b9c7d-q7q4w", "10.1.0.1"),
+        ),
     ),
     "nginx-f5": Series(
         canary='resource_namespace="test",service="front-canary"',

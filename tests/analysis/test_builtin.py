@@ -30,18 +30,19 @@ from canary.routers import ROUTERS
 from tests.analysis.series import CLUSTERS, SERIES
 
 
-def built_in(provider: str) -> tuple[str, ...]:
+def built_in(provider: str, metric: str = SUCCESS_RATE) -> tuple[str, ...]:
     """List the routers that there are built-in queries for."""
     found = []
     for name in ROUTERS.names():
         with suppress(QueryError):
-            builtin(SUCCESS_RATE, name, provider)
+            builtin(metric, name, provider)
             found.append(name)
     return tuple(found)
 
 
 QUERIED = built_in("prometheus")
-SCRAPED = built_in("scrape")
+RATED = built_in("scrape")
+SCRAPED = built_in("scrape", DURATION)
 #: Those of them whose proxies are Envoy.
 ENVOYS = tuple(name for name in SCRAPED if "envoy_" in builtin(SUCCESS_RATE, name, "scrape"))
 CONTEXT = TemplateContext(
@@ -65,10 +66,8 @@ every_query = pytest.mark.parametrize(
 
 
 def test_a_router_has_queries_for_every_built_in_metric_or_for_none():
-    for provider in ("prometheus", "scrape"):
-        assert built_in(provider)
-        for router in built_in(provider):
-            assert all(builtin(metric, router, provider) for metric in UNITS)
+    assert built_in("prometheus", DURATION) == QUERIED
+    assert SCRAPED == RATED
 
 
 @every_query
@@ -104,7 +103,7 @@ def test_the_requests_of_each_of_several_routers_are_counted_that_has_counts():
     assert not counts_requests("nginx+apisix")
     counted = request_counts("nginx+istio+contour")
     assert counted == {name: request_count(name) for name in ("istio", "contour")}
-    scraped = request_counts("gatewayapi:v1+linkerd", "scrape")
+    scraped = request_counts("gatewayapi:v1+emissary", "scrape")
     assert scraped == {"gatewayapi": request_count("gatewayapi", "scrape")}
     with pytest.raises(QueryError, match="for router 'nginx'"):
         request_counts("nginx+skipper")
@@ -153,9 +152,11 @@ def test_where_every_request_fails_the_success_rate_is_zero_and_not_absent(route
         ("app", False),
     ],
 )
+@pytest.mark.parametrize("router", ["apisix", "gatewayapi", "gatewayapi-grpc"])
 @pytest.mark.parametrize("metric", UNITS)
-def test_pods_of_the_target_are_selected_and_no_others(metric, pod, selected):
-    patterns = re.findall(r'pod_name=~"([^"]*)"', render(builtin(metric, "gatewayapi"), CONTEXT))
+def test_pods_of_the_target_are_selected_and_no_others(metric, router, pod, selected):
+    query = render(builtin(metric, router), CONTEXT)
+    patterns = re.findall(r'pod(?:_name)?=~"([^"]*)"', query)
     assert patterns
     assert all(bool(re.fullmatch(pattern, pod)) is selected for pattern in patterns)
 
@@ -191,12 +192,14 @@ def test_every_router_whose_envoys_are_asked_by_cluster_says_how_these_name_clus
     assert by_cluster == CLUSTERS.keys()
 
 
-@pytest.mark.parametrize("router", SCRAPED)
-@pytest.mark.parametrize("metric", UNITS)
+@pytest.mark.parametrize(
+    ("router", "metric"),
+    [*((name, SUCCESS_RATE) for name in RATED), *((name, DURATION) for name in SCRAPED)],
+)
 def test_a_scraped_query_is_of_its_language_and_about_the_canary_service(router, metric):
     template = builtin(metric, router, "scrape")
     assert metric_names(parse(render(template, CONTEXT)))
-    assert OF_CANARY.search(template)
+    assert "{{ target }}" in template or OF_CANARY.search(template)
 
 
 @pytest.mark.parametrize("router", ENVOYS)
@@ -216,7 +219,7 @@ def test_envoys_pages_are_asked_for_requests_and_their_times(router):
     [
         pytest.param(("requests", "istio"), "use one of: request-success-rate, request-duration", id="an unknown metric"),
         pytest.param(("request-duration", "appmesh"), f"Built in for: {', '.join(QUERIED)}", id="an unknown router"),
-        pytest.param(("request-duration", "linkerd", "scrape"), f"Built in for: {', '.join(SCRAPED)}", id="a router without scraped queries"),
+        pytest.param(("request-duration", "apisix", "scrape"), f"Built in for: {', '.join(SCRAPED)}", id="a router without scraped queries"),
         pytest.param(("request-duration", "kubernetes", "scrape"), f"give it a templateRef or a query. Built in for: {', '.join(SCRAPED)}", id="a router without a proxy to scrape"),
         pytest.param(("request-duration", "kong"), "for router 'kong': Kong counts both sides of a route together; give it a templateRef or a query that counts at the canary's pods", id="a proxy that counts both sides together"),
         pytest.param(("request-duration", "alb"), "for router 'alb': the load balancer counts in CloudWatch; give it a templateRef or a query of provider cloudwatch, for the target group of the canary's Service", id="a load balancer that counts elsewhere"),
@@ -268,7 +271,7 @@ SERVICES = ("consul", "contour", "gloo", "istio", "kuma", "nginx-f5", "smi", "tr
 #: The providers, and the routers whose metrics count the requests of both sides there.
 COUNTED = [
     *(("prometheus", name) for name in ROUTERS.names() if name in {*SERVICES, "linkerd", "osm"}),
-    *(("scrape", name) for name in (*SERVICES, "gatewayapi")),
+    *(("scrape", name) for name in (*SERVICES, "gatewayapi", "linkerd", "osm")),
 ]
 SIDE = replace(CONTEXT, target="app-primary", service="front-primary")
 
@@ -288,6 +291,7 @@ def test_requests_are_counted_of_the_side_that_is_named_and_of_no_other(provider
         assert metric_names(parse(canary)) <= {
             "envoy_cluster_upstream_rq",
             "nginx_ingress_controller_upstream_server_response_latency_ms_count",
+            "response_total",
             "traefik_service_requests_total",
         }
     else:

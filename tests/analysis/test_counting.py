@@ -143,7 +143,8 @@ def test_no_series_is_no_data_and_a_count_has_neither_a_rate_nor_a_value():
     )
     both = {Selector("a"): {(): 5.0}, Selector("b"): {(): 2.0}}
     assert evaluate(parse_count("increase(a) - increase(b)"), Grown(both)) == 3
-    for told in (Grown({}).rate(selector), Grown({}).values(selector)):
+    grown = Grown({})
+    for told in (grown.rate(selector), grown.values(selector), grown.weighed(selector, selector)):
         assert told.reason.startswith("rq is counted, and has no ")
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import betaln
 from scipy.stats import beta, betabinom, binom
 
-from analysis.evidence import Comparison, Count, above, against, better_than, worse_than
+from analysis.evidence import BothCounts, Comparison, Count, above, against, better_than, worse_than
 
 RUNS, MINUTES, RATE = 2000, 60, 0.005
 HARM = worse_than(1.0)
@@ -73,7 +73,9 @@ def tolerated(alpha: float, runs=RUNS) -> float:
     return float(alpha + 3 * (alpha * (1 - alpha) / runs) ** 0.5)
 
 
-def requests_until_proof(comparison: Comparison, ratio: float, limit: float, runs=RUNS) -> Numbers:
+def requests_until_proof(
+    comparison: Comparison, ratio: float, limit: float, runs=RUNS, rate=RATE
+) -> Numbers:
     """Simulate until each run has its proof, bad request by bad request; give the canary's requests.
 
     A bad request is the canary's with the odds of the ratio, and so many requests lie between two.
@@ -85,7 +87,7 @@ def requests_until_proof(comparison: Comparison, ratio: float, limit: float, run
     while (left := np.flatnonzero(np.isnan(done))).size:
         own = chance.random(left.size) < ratio / (1 + ratio)
         sums[left] += np.where(own[:, None], steps[:, 0], steps[:, 1])
-        spent[left] += chance.geometric(RATE * (1 + ratio), left.size)
+        spent[left] += chance.geometric(rate * (1 + ratio), left.size)
         highest = sums[left].max(axis=1)
         found = highest + np.log(np.exp(sums[left] - highest[:, None]).mean(axis=1)) >= log(limit)
         done[left[found]] = spent[left[found]]
@@ -93,6 +95,33 @@ def requests_until_proof(comparison: Comparison, ratio: float, limit: float, run
 
 
 # ------------------------------------------------------------------------------- exact values
+
+
+@pytest.mark.parametrize(
+    ("canary", "primary", "low", "high"),
+    [
+        pytest.param(Count(1000, 10), Count(1000, 10), 0.42, 2.36, id="as bad, with few requests"),
+        pytest.param(Count(100_000, 1000), Count(100_000, 1000), 0.916, 1.09, id="as bad, with many"),
+        pytest.param(Count(1000, 40), Count(9000, 90), 2.80, 5.80, id="four times as bad"),
+        pytest.param(Count(1000, 0), Count(1000, 0), 0.02, 50.3, id="nothing bad on either side"),
+        pytest.param(Count(1e300, 1e300), Count(1e300, 0), 1e6, 1e6, id="all bad, beyond measure"),
+    ],
+)  # fmt: skip
+def test_the_ratio_of_two_rates_lies_between_bounds(canary, primary, low, high):
+    found = BothCounts(canary=canary, primary=primary, seconds=60).ratio
+    assert found == pytest.approx((low, high), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("canary", "primary"),
+    [
+        pytest.param(Count(0, 0), Count(100, 5), id="none of the canary"),
+        pytest.param(Count(100, 5), Count(0, 0), id="none of the primary"),
+        pytest.param(Count(5, 6), Count(100, 5), id="more bad ones than there were"),
+    ],
+)
+def test_without_requests_of_both_sides_there_is_no_ratio(canary, primary):
+    assert BothCounts(canary=canary, primary=primary, seconds=60).ratio is None
 
 
 @pytest.mark.parametrize(
@@ -255,13 +284,22 @@ def test_a_regression_is_found_within_an_hour_as_often_as_was_shown(
 
 @pytest.mark.parametrize(
     ("ratio", "alpha", "shown"),
-    [(1.5, 0.05, 18746), (2, 0.05, 5089), (3, 0.05, 1513), (4, 0.05, 816), (10, 0.05, 183), (2, 0.01, 7365), (3, 0.01, 2247), (4, 0.01, 1197), (10, 0.01, 272)],
+    [(1.5, 0.05, 18746), (2, 0.05, 5089), (3, 0.05, 1513), (4, 0.05, 816), (10, 0.05, 183), (1.5, 0.01, 25847), (2, 0.01, 7365), (3, 0.01, 2247), (4, 0.01, 1197), (10, 0.01, 272)],
 )  # fmt: skip
 def test_requests_until_a_regression_is_found(ratio, alpha, shown):
     mean = requests_until_proof(HARM, ratio, 1 / alpha, runs=1000).mean()
     assert mean <= shown * 1.1
     if (ratio, alpha) == (4, 0.05):
         assert mean <= 900
+
+
+@pytest.mark.parametrize(
+    ("rate", "ratio", "alpha", "shown"),
+    [(0.05, 2, 0.05, 524), (0.05, 2, 0.01, 743), (0.01, 5, 0.05, 265), (0.01, 5, 0.01, 390), (0.001, 10, 0.05, 866), (0.001, 10, 0.01, 1264)],
+)  # fmt: skip
+def test_requests_until_a_regression_is_found_at_other_rates(rate, ratio, alpha, shown):
+    mean = requests_until_proof(HARM, ratio, 1 / alpha, runs=1000, rate=rate).mean()
+    assert mean <= shown * 1.1
 
 
 @pytest.mark.parametrize(

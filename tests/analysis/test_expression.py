@@ -30,6 +30,10 @@ class Counted:
 
     values = increases
 
+    def weighed(self, values: Selector, weights: Selector) -> list[tuple[float, float]]:
+        (weight,) = self.increases(weights).values()
+        return [(value, weight) for value in self.values(values).values()]
+
 
 def counted(text: str) -> Counted:
     """Read lines such as `requests code=200 90`."""
@@ -70,6 +74,7 @@ REQUESTS = counted(
         (r'ratio(requests{code!="\"\n\\"}, requests)', 1),
         ("rate(requests)", 10),
         ("value(queue)", 7),
+        ('mean(queue, requests{code="503"}) * 2', 14),
         ('ratio(requests{code!~"5.."}, requests) * 100', 90),
         ('ratio(requests{code="404"}, requests)', 0),
         ("quantile(0.5, latency_bucket)", 200),

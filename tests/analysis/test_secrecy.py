@@ -36,8 +36,8 @@ def test_of_a_text_that_was_cut_off_the_rest_of_a_secret_is_hidden():
     "unit", ["x", "a.", "://", "a://b", "eyj1234-", "token = ", "basic ", "cookie:"]
 )
 def test_a_long_text_is_looked_through_once(unit: str):
-    """Looked through from each of its characters, this would take an hour."""
-    text = hide_suspicious("x: " + unit * (1_000_000 // len(unit)))
+    """Looked through from each of its characters, this would take minutes."""
+    text = hide_suspicious("x: " + unit * (200_000 // len(unit)))
     assert len(text) > 1000 or "***" in text
 
 

@@ -383,7 +383,7 @@ GOOD_CANARIES: dict[str, JsonObject] = {
         a_canary(),
         {
             "analysis/webhooks/0/name": "нагрузка 負荷 🚀",
-            "analysis/webhooks/0/metadata": {"ключ": "значение"},
+            "analysis/webhooks/0/metadata": {"ключ": "значение", "a": "x" * 65_523},
         },
     ),
     "annotations as long as an API server takes": a_canary()
@@ -434,6 +434,11 @@ GOOD_RECEIVERS: dict[str, JsonObject] = {
                 "message": "{{- /* for people */}}{{ message }} ({{ weight }} %)",
                 "fields": {"Runbook": "https://wiki.example.com/{{ name }}"},
             },
+            "links": {
+                "logs": "https://grafana.example.com/explore?app={{ target }}",
+                "runbook": "https://wiki.example.com",
+            },
+            "settings": {"pageOnGates": True, "version": 2, "format": "cdevents"},
         },
     ),
 }
@@ -1105,6 +1110,20 @@ BAD_CANARIES: dict[str, Bad] = {
         "only a confirm-* gate waits",
         "rule",
     ),
+    "metadata of a hook that is too much in all": _bad(
+        {"analysis/webhooks/0/metadata": {"a": "x" * 40_000, "b": "y" * 25_535}},
+        "analysis.webhooks[0].metadata",
+        "an object",
+        "write at most 65,536 characters in all",
+        "rule",
+    ),
+    "a hook of a step that leads nowhere": _bad(
+        WEIGHTED | {"analysis/steps": [{"weight": 10, "webhooks": [{"name": "check"}]}]},
+        "analysis.steps[0].webhooks[0].url",
+        "missing",
+        "add a url",
+        "rule",
+    ),
     "approvals of what no person opens": _bad(
         {"analysis/webhooks/0/approvals": 2},
         "analysis.webhooks[0].approvals",
@@ -1338,7 +1357,7 @@ BAD_RECEIVERS: dict[str, Bad] = {
         obj=patched(a_receiver(), {"template": {"title": "{{ colour }}"}}),
         field="spec.template.title",
         value="'{{ colour }}'",
-        remedy="Known names: reason, message",
+        remedy="Known names: reason, cause, message",
         refused="parse",
     ),
     "a template that is not closed": Bad(
@@ -1368,6 +1387,27 @@ BAD_RECEIVERS: dict[str, Bad] = {
         value="(hidden)",
         remedy="socks5://",
         refused="rule",
+    ),
+    "a link to a host that is filled in": Bad(
+        obj=patched(a_receiver(), {"links": {"runbook": "https://{{ name }}.example.com"}}),
+        field="spec.links.runbook",
+        value="(hidden)",
+        remedy="names a host",
+        refused="rule",
+    ),
+    "a setting with a name that is none": Bad(
+        obj=patched(a_receiver(), {"settings": {"page-on-gates": True}}),
+        field="spec.settings.page-on-gates",
+        value="'page-on-gates'",
+        remedy="change the key: write the name of a setting",
+        refused="parse",
+    ),
+    "a setting that is an object": Bad(
+        obj=patched(a_receiver(), {"settings": {"retry": {"times": 3}}}),
+        field="spec.settings.retry",
+        value="an object",
+        remedy="write true, false, a whole number, or a text",
+        refused="parse",
     ),
     "no address": Bad(
         obj=patched(a_receiver(), {"secretRef": GONE}),

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from canary.api.validation import parse_alert_provider, parse_metric_template
-from canary.controller.installed import missing_plugins
+from canary.controller.installed import missing_plugins, provider_problems
 from canary.controller.policies import policy_problems
 from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, Problem
@@ -36,7 +36,7 @@ ADMITTED = "(takes it)"
 _JUDGES: Mapping[str, Callable[[JsonObject], Iterable[Problem]]] = {
     "Canary": CanaryReader("istio").problems,
     "MetricTemplate": lambda obj: missing_plugins(parse_metric_template(obj)),
-    "AlertProvider": lambda obj: missing_plugins(parse_alert_provider(obj)),
+    "AlertProvider": lambda obj: provider_problems(parse_alert_provider(obj)),
     "DeliveryPolicy": policy_problems,
 }
 
@@ -191,6 +191,9 @@ OBJECTS: dict[str, JsonObject] = {
     "an unknown metric store": patched(a_template(), {"provider/type": "promethus"}),
     "a time zone that does not exist": patched(a_delivery_policy(), {"timeZone": "Europe/Bonn"}),
     "an unknown receiver": patched(a_receiver(), {"type": "pager"}),
+    "a setting that its receiver does not know": patched(
+        a_receiver(), {"settings": {"pageOnGates": True}}
+    ),
     **{name: a_canary() | {"metadata": metadata} for name, metadata in OF_ANY_KIND.items()},
 }
 

@@ -31,7 +31,7 @@ from tests.api.examples import (
     a_template,
     patched,
 )
-from tests.sampling import examples
+from tests.sampling import cases, examples
 
 PARSERS = {
     "Canary": parse_canary,
@@ -262,7 +262,7 @@ def damaged_objects(draw: st.DrawFn) -> tuple[Any, Any]:
 )
 @pytest.mark.parametrize("other", [{}, [], {"a": [1]}, 7, "text"], ids=str)
 def test_at_every_place_a_value_of_any_other_type_is_read_or_refused(parse, good, other):
-    for place in _places(good["spec"]):
+    for place in cases(_places(good["spec"])):
         problems = refusals(parse, patched(good, {"/".join(map(str, place)): other}))
         assert all(problem.field and problem.remedy for problem in problems)
 

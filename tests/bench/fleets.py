@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from canary.api.kinds import Manifest
 from canary.cluster.cluster import Cluster
@@ -71,7 +72,7 @@ async def at_rest(world: World, count: int, window_seconds: float) -> list[Figur
             ]
             used = (process.cpu_seconds - cpu) * 1000 / count / (window_seconds / INTERVAL_SECONDS)
             await process.page_of_metrics()
-            page_mib, page_seconds = await process.page_of_metrics()
+            page_mib, sent_mib, page_seconds = await process.page_of_metrics()
     limit = MEMORY_MIB.get(count)
     most_mib, most_seconds = PAGE_MIB.get(count), PAGE_SECONDS.get(count)
     return [
@@ -112,6 +113,10 @@ async def at_rest(world: World, count: int, window_seconds: float) -> list[Figur
             reached=most_mib is None or page_mib <= most_mib,
         ),
         Figure(
+            name=f"{count} Canaries at rest, the page of metrics as it is sent to Prometheus",
+            value=f"{sent_mib:.2f} MiB",
+        ),
+        Figure(
             name=f"{count} Canaries at rest, CPU for the page of metrics",
             value=f"{page_seconds * 1000:.0f} ms",
             target=f"≤ {most_seconds * 1000:.0f} ms" if most_seconds else "",
@@ -148,7 +153,6 @@ async def in_runs(world: World, count: int, intervals: int = 3) -> list[Figure]:
                 thawed = time.time()
                 await asyncio.sleep(intervals * INTERVAL_SECONDS)
                 answers = tuple(store.answers)
-                last_rise = await last_rise_after_a_stop(server, kubeconfig)
             due = due_moments(server)
     spread = [at - due_at(due[app], at) for app, at in answers if began <= at < ended]
     wave: dict[str, float] = {}
@@ -181,6 +185,30 @@ async def in_runs(world: World, count: int, intervals: int = 3) -> list[Figure]:
         ),
         Figure(
             name=f"{what}: lateness after that moment, p99", value=f"{late_again * 1000:.0f} ms"
+        ),
+    ]
+
+
+async def stopped(world: World, count: int) -> list[Figure]:
+    """Stop runs with one write, while they are in the middle of their steps."""
+    async with a_store() as store:
+        fleet = await on_its_way(world, store)
+        async with a_server(world.directory) as (server, kubeconfig):
+            copy_spread(fleet, server, count)
+            async with a_controller(kubeconfig, store, *CROWDED) as process:
+                await process.ready()
+                await asyncio.sleep(count / STARTS_PER_SECOND + 2 * INTERVAL_SECONDS)
+                rises = len(store.answers)
+                await asyncio.sleep(INTERVAL_SECONDS)
+                rises = len(store.answers) - rises
+                last_rise = await last_rise_after_a_stop(server, kubeconfig)
+    what = f"{count} Canaries in a run at once, interval {INTERVAL_SECONDS} s"
+    return [
+        Figure(
+            name=f"{what}: analyses in {INTERVAL_SECONDS} s before a stop",
+            value=str(rises),
+            target="≥ 1",
+            reached=rises > 0,
         ),
         Figure(
             name=f"{what}: a stop, until the last weight rises after it is acknowledged",
@@ -217,12 +245,15 @@ def _weight(event: Event) -> int:
     return int(event.stored.object.get("status", {}).get("canaryWeight", 0))
 
 
-async def on_its_way(world: World, store: Store) -> Fleet:
-    """Bring a Canary to its first step, and take it for the copies."""
+async def on_its_way(world: World, store: Store, **analysis: Any) -> Fleet:
+    """Bring a Canary to its first step, and take it for the copies.
+
+    Its analysis is a long one in short steps, but for what is given.
+    """
     name = "busy"
     async with a_controller(world.kubeconfig, store):
         await world.create_app(name)
-        await world.create_canary(name, analysis=LONG_RUN)
+        await world.create_canary(name, analysis=LONG_RUN | analysis)
         await settled(world, [name], "Initialized")
         await world.release(name)
 
@@ -240,15 +271,17 @@ def copy_spread(
     *,
     after: int = 0,
     namespace: str = DEMO,
+    interval_seconds: float = INTERVAL_SECONDS,
+    begin_seconds: float = INTERVAL_SECONDS,
 ) -> list[str]:
     """Copy a Canary in a run, the analyses due at moments spread evenly over an interval.
 
-    The copies have the numbers after a first one; gives their names.
+    The first is due after so long. The copies have the numbers after a first one; gives their names.
     """
-    first = datetime.now(UTC) + timedelta(seconds=INTERVAL_SECONDS)
+    first = datetime.now(UTC) + timedelta(seconds=begin_seconds)
 
     def due(canary: Manifest, number: int) -> None:
-        moment = first + timedelta(seconds=(number - after) * INTERVAL_SECONDS / count)
+        moment = first + timedelta(seconds=(number - after) * interval_seconds / count)
         canary["status"]["run"]["nextAnalysisAt"] = f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
         canary["status"]["notices"] = []
 

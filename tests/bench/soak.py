@@ -1,47 +1,63 @@
 """Let canaries come, be released and go for an hour, and judge whether the memory stays flat.
 
-    python -m tests.bench.soak --minutes 60 --write
+    make bench BENCH_ARGS="--parts soak --minutes 60 --write"
 
-The controller is a process of its own, in the embedded world; its memory is read every minute.
+The controller is a process of its own, in the embedded world, behind a proxy that makes trouble, and
+beside a tenant whose queries are never answered; its memory is read every minute.
 """
 
-import argparse
 import asyncio
-import itertools
-import random
 import statistics
-import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from canary.api.kinds import DEPLOYMENT
-from canary.demo.manifests import NAMESPACE
-from canary.errors import NotFound
-from tests.bench.figures import Figure, machine, table, write_section
+from canary.demo.embedded import NAMESPACE
+from canary.demo.manifests import namespace
+from tests.bench.figures import Figure
+from tests.bench.fleets import copy_spread, on_its_way
+from tests.bench.lives import Churn, Lives, seeing
 from tests.bench.process import Process, a_controller
 from tests.bench.store import Store, a_store
-from tests.controller.running import CANARY, World
+from tests.bench.telling import background
+from tests.bench.troubles import trouble
+from tests.controller.faults import Proxy, proxied
+from tests.controller.running import World, until
 from tidegate_embedded.apiserver.audit import RequestCounter
 
-FLAT = 0.10
+FLAT = 0.05
 """Memory is flat when its median rises by at most so much."""
-POLL_SECONDS = 1.0
-STUCK_SECONDS = 300.0
-"""A canary that has not come to an end after so long will not."""
+LEAST_SAMPLES = 20
+SAMPLED_SECONDS = 60.0
+TOLD_SECONDS = 300.0
+"""What was to be told has been by then."""
+HOSTILE = "hostile"
+PATIENCE = timedelta(days=1)
+"""How long the runs of the hostile tenant are held for want of a verdict."""
 
 
-@dataclass(kw_only=True)
-class Churn:
-    """What has happened so far."""
+@dataclass(frozen=True, kw_only=True)
+class Soak:
+    """What is asked for."""
 
-    outcomes: Counter[str] = field(default_factory=Counter)
-    lives: int = 0
-    stuck: list[str] = field(default_factory=list)
+    minutes: float
+    canaries: int
+    hostile: int
+    runs_a_minute: float
+    seed: int = 1
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long a canary rests between its runs, on average."""
+        return self.canaries * 60 / self.runs_a_minute
+
+    @property
+    def every_seconds(self) -> float:
+        """How often the controller is looked at."""
+        return min(SAMPLED_SECONDS, self.minutes * 60 / LEAST_SAMPLES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,132 +69,6 @@ class Sample:
     cpu_seconds: float
     requests: int
     runs: int
-
-
-class Lives:
-    """Canaries one after the other, each under a name of its own."""
-
-    def __init__(self, world: World, store: Store, churn: Churn, seed: int) -> None:
-        self._world = world
-        self._store = store
-        self._churn = churn
-        self._random = random.Random(seed)
-        self._names: Iterator[str] = (f"app-{number:05}" for number in itertools.count())
-
-    async def live(self, pause_seconds: float) -> None:
-        """Create, release, change and delete canaries without an end."""
-        while True:
-            name = next(self._names)
-            try:
-                async with asyncio.timeout(STUCK_SECONDS):
-                    await self._life(name, pause_seconds)
-                self._churn.lives += 1
-            except TimeoutError:
-                self._churn.stuck.append(f"{name}: {dict(await self._status(name) or {})}")
-
-    async def _life(self, name: str, pause_seconds: float) -> None:
-        world, draw = self._world, self._random
-        await world.create_app(name)
-        await world.create_canary(name, analysis=self._analysis(name))
-        await self._reached(name, "Initialized")
-        for tag in range(2, 2 + draw.randint(2, 5)):
-            await asyncio.sleep(draw.uniform(0, 2 * pause_seconds))
-            match draw.choice(("good", "good", "bad", "crashing", "changed", "superseded")):
-                case "good":
-                    await world.release(name, str(tag))
-                case "bad":
-                    self._store.bad.add(name)
-                    await world.release(name, str(tag))
-                case "crashing":
-                    await world.release(name, draw.choice(("crash-loop", "oom", "image-pull")))
-                case "changed":
-                    steps = sorted(draw.sample(range(5, 96), 3))
-                    await world.patch(CANARY, name, {"spec": {"analysis": {"stepWeights": steps}}})
-                    await world.release(name, str(tag))
-                case "superseded":
-                    await world.release(name, f"{tag}-early")
-                    await asyncio.sleep(draw.uniform(0, 3))
-                    await world.release(name, str(tag))
-            await self._ended(name)
-            self._store.bad.discard(name)
-        # A deletion waits until the target can take its traffic back.
-        await world.release(name, "last")
-        await self._ended(name)
-        await world.api.delete(CANARY, NAMESPACE, name)
-        await self._gone(name)
-        await world.api.delete(DEPLOYMENT, NAMESPACE, name)
-
-    def _analysis(self, name: str) -> Mapping[str, Any]:
-        metric = {
-            "name": "errors",
-            "query": f'errors{{app="{name}"}}',
-            "thresholdRange": {"max": 1},
-        }
-        hooks = [
-            {"type": "event", "name": "told", "url": f"{self._store.url}/hook/event"},
-            {"type": "rollout", "name": "check", "url": f"{self._store.url}/hook/rollout"},
-        ]
-        return {
-            "stepWeights": [20, 40, 60],
-            "interval": "1s",
-            "threshold": 1,
-            "metrics": [metric],
-            "webhooks": hooks,
-        }
-
-    async def _reached(self, name: str, *phases: str) -> Mapping[str, Any]:
-        while True:
-            status = await self._status(name) or {}
-            if status.get("phase") in phases:
-                return status
-            await asyncio.sleep(POLL_SECONDS)
-
-    async def _gone(self, name: str) -> None:
-        while await self._status(name) is not None:  # noqa: ASYNC110 - nobody tells of it
-            await asyncio.sleep(POLL_SECONDS)
-
-    async def _ended(self, name: str) -> None:
-        """Wait until the newest revision has come to an end."""
-        await asyncio.sleep(POLL_SECONDS)
-        status = await self._reached(name, "Succeeded", "Failed")
-        for run in (status.get("history") or ())[:1]:
-            self._churn.outcomes[run["outcome"]] += 1
-
-    async def _status(self, name: str) -> Mapping[str, Any] | None:
-        try:
-            return await self._world.status(name)
-        except NotFound:
-            return None
-
-
-def asked(counter: RequestCounter) -> int:
-    """Count what the controller has asked, beside Lease renewals."""
-    return counter.count(user_agent="tidegate/")
-
-
-async def sampled(
-    world: World, process: Process, churn: Churn, minutes: float, every_seconds: float
-) -> list[Sample]:
-    """Sample the controller for so long."""
-    began = time.monotonic()
-    samples: list[Sample] = []
-    while (passed := time.monotonic() - began) < minutes * 60:
-        await asyncio.sleep(min(every_seconds, minutes * 60 - passed))
-        sample = Sample(
-            minutes=(time.monotonic() - began) / 60,
-            memory_mib=process.memory_mib,
-            cpu_seconds=process.cpu_seconds,
-            requests=asked(world.server.requests),
-            runs=churn.outcomes.total(),
-        )
-        samples.append(sample)
-        print(
-            f"{sample.minutes:6.1f} min  {sample.memory_mib:6.1f} MiB  "
-            f"{sample.cpu_seconds:7.1f} s CPU  {sample.requests:7} requests  "
-            f"{sample.runs:5} runs  {churn.lives:5} lives  {len(churn.stuck)} stuck",
-            flush=True,
-        )
-    return samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +87,107 @@ class Verdict:
         return self.growth <= FLAT
 
 
-def judged(memory_mib: list[float]) -> Verdict:
+async def measure(directory: Path, asked: Soak) -> list[Figure]:
+    """Let canaries live for so long."""
+    churn, troubles = Churn(), Counter[str]()
+    async with (
+        World(directory) as world,
+        a_store() as store,
+        proxied(world.server.url) as proxy,
+    ):
+        await put_hostile(world, store, asked.hostile)
+        controller = a_controller(
+            world.kubeconfig_by(proxy.url),
+            store,
+            *("--egress-allow", "127.0.0.0/8"),
+            drain="1s",
+            log=directory / "tidegate.log",
+            alerts=f"{store.url}/alerts",
+        )
+        async with controller as process, seeing(world) as seen:
+            lives = Lives(world, store, seen, churn, asked.seed)
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(lives.live(asked.pause_seconds))
+                    for _ in range(asked.canaries)
+                ]
+                await all_begun(lives, churn, asked.canaries)
+                async with background(trouble(proxy, store, asked.seed, troubles)):
+                    samples = await sampled(world, process, churn, asked)
+                for task in tasks:
+                    task.cancel()
+            calm(proxy, store)
+            await told(churn, store)
+    for each in churn.stuck:
+        print(f"stuck: {each}")
+    return figures(samples, churn, troubles, churn.lost(store.told))
+
+
+async def put_hostile(world: World, store: Store, count: int) -> None:
+    """Have another tenant's canaries run for ever, whose queries hang."""
+    fleet = await on_its_way(world, store, holdTimeout=f"{PATIENCE.total_seconds():g}s")
+    await world.api.create(namespace(HOSTILE), NAMESPACE)
+    store.hanging |= {*copy_spread(fleet, world.server, count, namespace=HOSTILE)}
+
+
+async def all_begun(lives: Lives, churn: Churn, count: int) -> None:
+    """Wait until all are there for the first time: until then memory grows, as it must."""
+    while lives.begun + len(churn.stuck) < count:
+        print(f"{lives.begun} of {count} canaries are there", flush=True)
+        await asyncio.sleep(10)
+
+
+def calm(proxy: Proxy, store: Store) -> None:
+    """Take every trouble back."""
+    proxy.relent()
+    store.down = False
+
+
+async def told(churn: Churn, store: Store) -> None:
+    """Wait until every end has been told, or nothing more will be."""
+
+    def all_told() -> bool:
+        return not churn.lost(store.told)
+
+    try:
+        await until(all_told, "every end is told", seconds=TOLD_SECONDS)
+    except AssertionError as error:
+        print(error)
+        for (name, outcome), count in churn.ended.items():
+            if count > store.told[name, outcome]:
+                print(f"{name}: {count} {outcome}, {store.told[name, outcome]} told")
+
+
+def asked_of(counter: RequestCounter) -> int:
+    """Count what the controller has asked, beside Lease renewals."""
+    return counter.count(user_agent="tidegate/")
+
+
+async def sampled(world: World, process: Process, churn: Churn, asked: Soak) -> list[Sample]:
+    """Sample the controller for so long."""
+    began, cpu = time.monotonic(), process.cpu_seconds
+    requests, runs = asked_of(world.server.requests), churn.outcomes.total()
+    samples: list[Sample] = []
+    while (passed := time.monotonic() - began) < asked.minutes * 60:
+        await asyncio.sleep(min(asked.every_seconds, asked.minutes * 60 - passed))
+        sample = Sample(
+            minutes=(time.monotonic() - began) / 60,
+            memory_mib=process.memory_mib,
+            cpu_seconds=process.cpu_seconds - cpu,
+            requests=asked_of(world.server.requests) - requests,
+            runs=churn.outcomes.total() - runs,
+        )
+        samples.append(sample)
+        print(
+            f"{sample.minutes:6.1f} min  {sample.memory_mib:6.1f} MiB  "
+            f"{sample.cpu_seconds:7.1f} s CPU  {sample.requests:7} requests  "
+            f"{sample.runs:5} runs  {churn.lives:5} lives  {len(churn.stuck)} stuck",
+            flush=True,
+        )
+    return samples
+
+
+def judged(memory_mib: Sequence[float]) -> Verdict:
     """Judge samples, of which the first tenth is the warm-up."""
     if len(memory_mib) < 8:
         raise ValueError(f"{len(memory_mib)} samples are too few to judge; take 8 or more")
@@ -208,19 +198,28 @@ def judged(memory_mib: list[float]) -> Verdict:
     )
 
 
-def figures(samples: list[Sample], churn: Churn, verdict: Verdict) -> list[Figure]:
+def figures(
+    samples: Sequence[Sample], churn: Churn, troubles: Counter[str], lost: int
+) -> list[Figure]:
     """Give the figures."""
-    last = samples[-1]
-    outcomes = ", ".join(f"{count} {what}" for what, count in churn.outcomes.most_common())
+    last, verdict = samples[-1], judged([each.memory_mib for each in samples])
     cpu = last.cpu_seconds / (last.minutes * 60)
     return [
+        Figure(name="time after the first of all have begun", value=f"{last.minutes:.0f} min"),
         Figure(name="canaries created and deleted", value=str(churn.lives)),
-        Figure(name="runs by outcome", value=outcomes),
+        Figure(name="runs by outcome", value=_counted(churn.outcomes)),
+        Figure(name="troubles", value=_counted(troubles) or "none"),
         Figure(
-            name="canaries that came to no end",
+            name="canaries that were stuck",
             value=str(len(churn.stuck)),
             target="0",
             reached=not churn.stuck,
+        ),
+        Figure(
+            name="ends of runs that were not told",
+            value=f"{lost} of {churn.ended.total()}",
+            target="0",
+            reached=not lost,
         ),
         Figure(name="memory, first quarter, median", value=f"{verdict.first_mib:.1f} MiB"),
         Figure(name="memory, last quarter, median", value=f"{verdict.last_mib:.1f} MiB"),
@@ -238,43 +237,5 @@ def figures(samples: list[Sample], churn: Churn, verdict: Verdict) -> list[Figur
     ]
 
 
-async def soak(options: argparse.Namespace) -> int:
-    """Let canaries live for so long; give the exit code."""
-    churn = Churn()
-    with tempfile.TemporaryDirectory(prefix="tidegate-soak-") as directory:
-        log = Path(options.log or f"{directory}/tidegate.log")
-        async with (
-            World(Path(directory)) as world,
-            a_store() as store,
-            a_controller(world.kubeconfig, store, drain="1s", log=log) as process,
-        ):
-            lives = Lives(world, store, churn, options.seed)
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(lives.live(options.pause)) for _ in range(options.canaries)
-                ]
-                samples = await sampled(world, process, churn, options.minutes, options.every)
-                for task in tasks:
-                    task.cancel()
-    for each in churn.stuck:
-        print(f"stuck: {each}")
-    result = figures(samples, churn, judged([sample.memory_mib for sample in samples]))
-    text = f"Measured for {options.minutes:g} minutes on {machine()}.\n\n{table(result)}"
-    print(f"\n{text}")
-    if options.write:
-        write_section("soak", text)
-    return 0 if all(each.reached for each in result) else 1
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--every", type=float, default=60.0, help="seconds between samples")
-    parser.add_argument("--canaries", type=int, default=10, help="how many there are at once")
-    parser.add_argument(
-        "--pause", type=float, default=10.0, help="seconds between runs, on average"
-    )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--log", help="keep the controller's log in this file")
-    parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
-    sys.exit(asyncio.run(soak(parser.parse_args())))
+def _counted(what: Counter[str]) -> str:
+    return ", ".join(f"{count} {each}" for each, count in what.most_common())

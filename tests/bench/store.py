@@ -3,8 +3,10 @@
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 import orjson
 from aiohttp import web
@@ -23,12 +25,22 @@ class Store:
         """The apps whose queries are never answered."""
         self.answers: list[tuple[str, float]] = []
         """The app that each query named, and when it was answered, in seconds since the epoch."""
+        self.down = False
+        """Whether every query fails."""
+        self.told: Counter[tuple[str, str]] = Counter()
+        """How often each Canary's end was told, by name and reason."""
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Answer an instant query, or a hook."""
+        """Answer an instant query, or a hook, or take an alert."""
         if request.path.startswith("/hook"):
             return web.Response(text="ok")
+        if request.path.startswith("/alerts"):
+            alert = orjson.loads(await request.read())
+            self.told[alert["name"], alert["reason"]] += 1
+            return web.Response()
+        if self.down:
+            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         asked = {**request.query, **await request.post()}
         named = APP.search(str(asked.get("query", "")))
         app = named[1] if named else ""

@@ -16,7 +16,7 @@ from canary.api.meta import GROUP
 from canary.api.schema import crds
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.demo.embedded import CRD
+from tests.definitions import define
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
 TEMPLATES = Kind(
@@ -87,10 +87,9 @@ def kubeconfig(server: EmbeddedApiServer, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def cluster(kubeconfig: Path) -> AsyncIterator[Cluster]:
+async def cluster(server: EmbeddedApiServer, kubeconfig: Path) -> AsyncIterator[Cluster]:
     async with Cluster.connect(kubeconfig=str(kubeconfig)) as cluster:
-        for crd in crds().values():
-            await cluster.create(crd, CRD)
+        await define(server, cluster, crds().values())
         await cluster.create(CANARY, canary_kind(GROUP))
         yield cluster
 

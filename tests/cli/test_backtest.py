@@ -58,9 +58,9 @@ async def test_two_gates_are_counted_in_one_table_and_where_they_disagree_is_lis
     store: PastStore, kubeconfig: Path, tmp_path: Path
 ) -> None:
     slower = against(tmp_path, steps=[{"weight": 10, "duration": "20m"}], stepWeight=None, maxWeight=None)  # fmt: skip
-    html = tmp_path / "report.html"
+    html, png = tmp_path / "report.html", tmp_path / "report.png"
     code, output = await backtested(
-        store, kubeconfig, *slower, "--every", "1h", "--html", str(html)
+        store, kubeconfig, *slower, "--every", "1h", "--html", str(html), "--png", str(png)
     )
     assert code == 0, output
     lines = [each.split() for each in output.splitlines()]
@@ -74,6 +74,8 @@ async def test_two_gates_are_counted_in_one_table_and_where_they_disagree_is_lis
     page = html.read_text(encoding="utf-8")
     assert "by the other gate rolled back" in page
     assert "<script" not in page
+    assert page.count("<svg") == 2
+    assert png.read_bytes().startswith(b"\x89PNG")
     # Both gates ask the same query: it is read once.
     assert len(store.queries) == 1
 

@@ -98,6 +98,7 @@ async def test_a_canary_that_does_not_exist_is_one_clear_line(
     assert "Traceback" not in output
 
 
+@pytest.mark.delivery
 async def test_no_kubeconfig_is_one_clear_line(tmp_path: Path) -> None:
     code, output = await tidegate("status", "x", "--kubeconfig", str(tmp_path / "none"))
 
@@ -106,6 +107,7 @@ async def test_no_kubeconfig_is_one_clear_line(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.delivery
 async def test_run_offers_no_secret_as_a_flag() -> None:
     code, output = await tidegate("run", "--help")
 
@@ -195,6 +197,7 @@ async def test_a_default_plugin_that_there_is_not_is_refused_with_the_known_ones
     assert "Traceback" not in output
 
 
+@pytest.mark.delivery
 @pytest.mark.parametrize("router", ["appmesh", "appmesh:v1beta2"])
 async def test_a_default_router_that_has_ended_is_refused_with_its_end_and_the_way_out(
     router: str,
@@ -208,6 +211,7 @@ async def test_a_default_router_that_has_ended_is_refused_with_its_end_and_the_w
     ) in output
 
 
+@pytest.mark.delivery
 @pytest.mark.parametrize("command", [["orphans"], ["metrics", "podinfo"]], ids=" ".join)
 async def test_a_command_that_reads_canaries_takes_the_plugins_of_the_controller(
     command: list[str],
@@ -228,6 +232,18 @@ async def test_a_port_in_use_is_one_sentence(server: EmbeddedApiServer, kubeconf
     assert "Traceback" not in output
 
 
+@pytest.mark.usefixtures("server")
+async def test_a_hub_without_credentials_is_named_as_the_hub(
+    kubeconfig: Path, tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "hub")
+    where = ("--kubeconfig", str(kubeconfig), "--fleet-kubeconfig", missing)
+    code, output = await tidegate("run", *where, "--cluster-name", "eu-1")
+    assert code == 1
+    assert output.startswith(f"Error: the hub of --fleet-kubeconfig {missing}: no credentials")
+
+
+@pytest.mark.delivery
 async def test_an_api_server_that_is_away_is_one_sentence(tmp_path: Path) -> None:
     away = write_kubeconfig(tmp_path / "kubeconfig", "http://127.0.0.1:9")
     code, output = await tidegate("status", "podinfo", "--kubeconfig", str(away))

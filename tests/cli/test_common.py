@@ -27,7 +27,7 @@ def options_of(command: click.Command) -> set[str]:
 REACHING = {
     words: options_of(command)
     for words, command in sections_of(commands())
-    if {"--kubeconfig", "--context"} <= options_of(command) and words != "run"
+    if {"--kubeconfig", "--context"} <= options_of(command) and words not in {"run", "fleet run"}
 }
 
 

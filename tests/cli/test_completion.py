@@ -40,6 +40,7 @@ def test_kubectl_is_given_commands_options_and_choices(words, found):
     assert candidates(*words) == found
 
 
+@pytest.mark.delivery
 @pytest.mark.parametrize("name", ["canary", "tidegate"])
 def test_kubectl_completes_the_plug_in_by_the_program_that_is_installed(name):
     ran = subprocess.run(
@@ -48,6 +49,7 @@ def test_kubectl_completes_the_plug_in_by_the_program_that_is_installed(name):
     assert ran.stdout == f"history\tList the past runs of a Canary.\n{NO_FILES}\n"
 
 
+@pytest.mark.delivery
 @pytest.mark.parametrize("name", ["canary", "tidegate"])
 def test_as_a_plug_in_the_usage_says_how_it_was_called(name):
     ran = subprocess.run(

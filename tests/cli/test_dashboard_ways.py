@@ -38,12 +38,26 @@ def refused(*arguments: str) -> str:
             "write it as 10.0.0.0/8",
         ),
         (("--auth", "proxy-user", "--listen", ":0"), "needs --proxy-secret-file"),
+        (("--frame-ancestors", "https://portal.example.com"), "with another --auth than"),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_the_remedy(
     arguments: tuple[str, ...], says: str
 ):
     assert says in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("*", "https:", "https://*", "https://*.example.com", "http://portal.example.com"),
+        *("https://portal.example.com/", "portal.example.com", "https://a b", "'self'", ""),
+        *("https://portal.example.com:port", "https://portal.example.com; script-src *"),
+    ],
+)
+def test_who_may_frame_the_pages_is_named_one_by_one(written: str):
+    said = " ".join(refused(*OIDC, "--frame-ancestors", written).split())
+    assert f"'--frame-ancestors': {written!r}: write an origin" in said
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,10 @@ async def test_what_is_wrong_is_named_with_what_to_do(cluster: Cluster, kubeconf
     assert ("pod", "default/tidegate-1: 0 of 1 containers ready, 3 restarts") in wrong
     assert (
         "router",
-        "router istio needs virtualservices.networking.istio.io, which the cluster does not serve",
+        (
+            "router istio needs virtualservices.networking.istio.io, which the cluster does not "
+            "serve: install it"
+        ),
     ) in wrong
 
 

@@ -216,6 +216,7 @@ async def test_what_a_machine_refuses_is_one_sentence(tmp_path: Path) -> None:
     assert await said("crds", "--write", str(below)) == (1, f"{below}: Not a directory")
 
 
+@pytest.mark.delivery
 def test_a_command_whose_dependencies_are_not_installed_says_how_they_are() -> None:
     program = (
         "import sys; sys.modules['jsonpatch'] = None\n"
@@ -233,6 +234,7 @@ def test_a_command_whose_dependencies_are_not_installed_says_how_they_are() -> N
     )
 
 
+@pytest.mark.delivery
 @pytest.mark.usefixtures("interruptible")
 async def test_ctrl_c_has_an_exit_code_of_its_own(
     server: EmbeddedApiServer, tmp_path: Path

@@ -103,6 +103,7 @@ async def test_an_explanation_for_programs_has_its_sentences_and_commands(fleet)
 async def test_what_a_person_may_want_next_is_named_on_standard_error(fleet):
     code, output = await tidegate("get", "web/cart", *fleet)
     assert code == 0
+    assert "steps  10 % ✔  20 % ✔  30 % ✔  40 % ✔  50 % held  promote" in output.splitlines()
     assert output.splitlines()[-3:] == [
         "next: tidegate explain cart -n web",
         "next: tidegate approve cart -n web",

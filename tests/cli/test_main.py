@@ -65,6 +65,18 @@ def test_help_and_completion_import_nothing_heavy(environment):
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_list_does_not_build_what_checks_specs():
+    program = (
+        "import canary.cli.listing\n"
+        "from canary.api.canary import CanarySpec\n"
+        "print(CanarySpec.__pydantic_complete__)\n"
+    )
+    ran = subprocess.run(
+        (sys.executable, "-c", program), capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == "False\n", ran.stderr
+
+
 def test_an_unknown_command_is_refused_by_name():
     shown = CliRunner().invoke(main, ["nope"])
     assert (shown.exit_code, "No such command 'nope'" in shown.output) == (2, True)

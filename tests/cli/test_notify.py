@@ -46,6 +46,40 @@ async def test_with_threads_a_reply_and_an_edit_are_tried_as_well(
         assert len(edited(chat)) == 1
 
 
+async def test_a_receiver_of_the_whole_gets_that_of_a_run_that_has_begun(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    async with receiving() as hook:
+        provider = {
+            "apiVersion": f"{GROUP}/v1beta1",
+            "kind": "AlertProvider",
+            "metadata": {"name": "chat", "namespace": "default"},
+            "spec": {"type": "webhook", "address": hook.url, "settings": {"version": 2}},
+        }
+        await cluster.create(provider, alert_provider_kind(GROUP))
+        code, output = await tried(kubeconfig)
+        assert (code, output) == (0, "default/chat has taken the alert RolledBack\n")
+        document = hook.requests[0].document
+        assert (document["version"], document["run"]["number"]) == (2, 1)
+        assert document["view"]["phase"] == "Progressing"
+
+
+async def test_what_the_receiver_takes_without_showing_it_is_said(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    async with receiving() as teams:
+        provider = {
+            "apiVersion": f"{GROUP}/v1beta1",
+            "kind": "AlertProvider",
+            "metadata": {"name": "chat", "namespace": "default"},
+            "spec": {"type": "msteams", "address": teams.url},
+        }
+        await cluster.create(provider, alert_provider_kind(GROUP))
+        code, output = await tried(kubeconfig)
+        assert code == 0, output
+        assert "before its workflow has run" in output
+
+
 async def test_buttons_are_tried_with_the_reason_that_has_them(
     cluster: Cluster, kubeconfig: Path
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
 from canary.api.kinds import DEPLOYMENT, STATEFUL_SET
 from canary.api.meta import GROUP
@@ -17,6 +18,7 @@ from canary.controller.canaries import canary_kind
 from canary.demo import manifests
 from canary.demo.embedded import CRD
 from canary.routers.gatewayapi import GatewayApiRouter
+from tests.analysis.servers import FakeServer
 from tests.api.examples import a_template, patched
 from tests.cli.conftest import CANARY
 from tests.cli.running import tidegate
@@ -123,6 +125,19 @@ async def test_everything_that_is_missing_is_a_problem(cluster: Cluster, kubecon
     assert plan["answers"][0].startswith("request-success-rate: no answer to this machine: ")
 
 
+async def test_a_mesh_with_the_routes_of_an_earlier_release_alone_is_a_problem_with_the_way_out(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    asked = {"spec": changed({"provider": "kuma"})["spec"]}
+    await cluster.merge_patch(canary_kind(GROUP), "default", "podinfo", asked)
+    _, plan = await planned(kubeconfig, "podinfo")
+    assert plan["problems"][0] == (
+        "spec.provider: 'kuma': the cluster does not serve meshhttproutes.kuma.io; upgrade Kuma to 2.3 "
+        "or later, which routes by it, or write another router than kuma in spec.provider, such as "
+        "gatewayapi; the TrafficRoutes of earlier releases are not written"
+    )
+
+
 async def test_files_are_planned_beside_what_the_cluster_has(
     cluster: Cluster, kubeconfig: Path, tmp_path: Path
 ) -> None:
@@ -177,6 +192,42 @@ async def test_files_are_planned_beside_what_the_cluster_has(
     ]
     code, output = await tidegate("plan", "other", "-f", str(path), "--kubeconfig", str(kubeconfig))
     assert (code, output) == (1, "Error: no Canary other is in the files\n")
+
+
+async def in_bursts(request: web.Request) -> web.StreamResponse:
+    """Answer with 100 requests a minute of each of two pods; five fail on each in turn."""
+    end, counter = float(request.query["time"]), request.query["query"].partition("{")[0]
+    series = []
+    for first in (0, 1):
+        grown = [5 * ((n + first) // 2) if counter == "bad" else 100 * n for n in range(126)]
+        values = [[end - 60 * (125 - n), str(each)] for n, each in enumerate(grown)]
+        series.append({"metric": {"__name__": counter, "pod": f"p{first}"}, "values": values})
+    data = {"resultType": "matrix", "result": series}
+    return web.json_response({"status": "success", "data": data})
+
+
+@pytest.mark.usefixtures("cluster")
+async def test_bursts_of_bad_requests_on_single_pods_are_measured(
+    kubeconfig: Path, tmp_path: Path
+) -> None:
+    store = FakeServer(in_bursts)
+    await store.start()
+    metrics = [{"name": "x", "templateRef": {"name": "errors"}, "judge": "sequential"}]
+    canary = changed(BLUE_GREEN | {"analysis/metrics": metrics})
+    template = patched(a_template(), {"provider": {"type": "prometheus", "address": store.address}})
+    template["metadata"] = {"name": "errors"}
+    template["spec"]["counts"] = {"requests": "increase(rq)", "bad": "increase(bad)"}
+    path = tmp_path / "all.yaml"
+    path.write_text(yaml.safe_dump_all([canary, template, DEPLOYED]))
+    try:
+        _, planning = await planned(kubeconfig, "-f", str(path))
+        _, told = await tidegate("plan", "-f", str(path), "--kubeconfig", str(kubeconfig))
+    finally:
+        await store.stop()
+    assert planning["bursts"] == [
+        {"metric": "x", "measured": 1.0, "clustering": 0.99, "overSeconds": 7200}
+    ]
+    assert 'write judgeOptions: clustering: "0.99"' in " ".join(told.split())
 
 
 MANAGING = {

@@ -159,3 +159,51 @@ async def test_who_may_not_list_pods_is_told_so(
 async def test_without_pods_there_are_none(cluster: Cluster, kubeconfig: Path) -> None:
     _, output = await tidegate("get", "podinfo", "--pods", "--kubeconfig", str(kubeconfig))
     assert "There are no pods of either side." in output
+
+
+async def a_deployment(cluster: Cluster, name: str, *, replicas: int, ready: int) -> None:
+    kind, labels = target_for("Deployment").kind, {"app": name}
+    await cluster.create(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"containers": [{"name": "app", "image": "x"}]},
+                },
+            },
+        },
+        kind,
+    )
+    status = {"status": {"replicas": replicas, "availableReplicas": ready}}
+    await cluster.merge_patch(kind, "default", name, status, subresource="status")
+
+
+async def test_the_ready_pods_of_both_sides_are_counted(cluster: Cluster, kubeconfig: Path) -> None:
+    await a_deployment(cluster, "podinfo", replicas=1, ready=0)
+    get = ("get", "podinfo", "--kubeconfig", str(kubeconfig))
+    _, output = await tidegate(*get)
+    assert "pods canary 0/1 ready" in output.splitlines()
+    await a_deployment(cluster, "podinfo-primary", replicas=3, ready=2)
+    _, output = await tidegate(*get)
+    assert "pods primary 2/3 ready  canary 0/1 ready" in output.splitlines()
+    _, output = await tidegate(*get, "-o", "json")
+    assert json.loads(output.splitlines()[0])["ready"] == [
+        {"side": "primary", "ready": 2, "wanted": 3},
+        {"side": "canary", "ready": 0, "wanted": 1},
+    ]
+
+
+async def test_who_may_not_read_workloads_sees_the_rest(
+    cluster: Cluster, server: EmbeddedApiServer, tmp_path: Path
+) -> None:
+    await a_deployment(cluster, "podinfo", replicas=1, ready=1)
+    async with proxied(server.url) as proxy:
+        proxy.meet("GET .*/deployments", answer(403), always=True)
+        config = str(write_kubeconfig(tmp_path / "proxied", proxy.url))
+        code, output = await tidegate("get", "podinfo", "--kubeconfig", config)
+        assert (code, "pods " in output, "podinfo" in output) == (0, False, True)

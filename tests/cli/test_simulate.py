@@ -132,3 +132,38 @@ async def test_a_file_without_a_canary_is_refused(content: str, says: str, tmp_p
 async def test_a_file_must_be_named() -> None:
     code, output = await tidegate("simulate")
     assert (code, "name a file with a Canary" in output) == (2, True)
+
+
+async def test_a_report_and_a_picture_show_when_releases_end(
+    canary_file: str, tmp_path: Path
+) -> None:
+    html, png = tmp_path / "report.html", tmp_path / "report.png"
+    code, output = await tidegate(
+        "simulate", canary_file, "--runs", "4", "--errors", "0", "--regression", "50%",
+        "--html", str(html), "--png", str(png),
+    )  # fmt: skip
+    assert code == 0, output
+    assert "false rollbacks: 0 %" in output
+    page = html.read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert "0 % rolled back (solid), 100 % promoted (dashed), of 4 releases" in page
+    assert "100 % rolled back (solid), 0 % promoted (dashed), of 4 releases" in page
+    assert "<script" not in page
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert f"saved {html}" in output
+
+
+async def test_a_report_of_several_canaries_names_each(canary_file: str, tmp_path: Path) -> None:
+    other = deepcopy(CANARY)
+    other["metadata"]["name"] = other["spec"]["targetRef"]["name"] = "other"
+    other["spec"]["analysis"] |= {"maxWeight": 20}
+    second, html = tmp_path / "other.yaml", tmp_path / "report.html"
+    second.write_text(yaml.safe_dump(other))
+    code, output = await tidegate(
+        "simulate", canary_file, str(second), "--runs", "2", "--regression", "50%",
+        "--html", str(html), "-o", "json",
+    )  # fmt: skip
+    assert code == 0, output
+    page = html.read_text(encoding="utf-8")
+    assert "default/podinfo: as often" in page
+    assert "default/other: 50 %" in page

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from canary.api.validation import parse_metric_template
+from canary.api.meta import API_VERSION
+from canary.api.validation import parse_delivery_policy, parse_metric_template
 from tests.cli.running import tidegate
 
 SLOTH: dict[str, Any] = {
@@ -49,6 +50,9 @@ LATENCY = {
     "success": {"metric": 'http_seconds_bucket{le="0.5"}'},
     "total": {"metric": "http_seconds_count"},
 }
+
+
+NATIVE = "histogram_count(sum(increase(http_seconds[5m])))"
 
 
 def prometheus(query: str) -> dict[str, Any]:
@@ -129,6 +133,20 @@ def templates(output: str) -> dict[str, str]:
             id="Pyrra, latency",
         ),
         pytest.param(
+            changed(
+                PYRRA,
+                {
+                    "spec/indicator": {
+                        "latencyNative": {"total": {"metric": "http_seconds"}, "latency": "200ms"}
+                    }
+                },
+            ),
+            f"sum(sum({NATIVE}) - (sum(histogram_fraction(0, 0.2, sum(increase(http_seconds[5m]))) "
+            f"* {NATIVE}) or 0 * sum({NATIVE})))",
+            f"sum({NATIVE})",
+            id="Pyrra, a native histogram",
+        ),
+        pytest.param(
             OPENSLO,
             'sum(increase(http_total{code=~"5.."}[5m]))',
             "sum(increase(http_total[5m]))",
@@ -140,6 +158,19 @@ def templates(output: str) -> dict[str, str]:
             "0 * sum(increase(http_total[5m]))))",
             "sum(increase(http_total[5m]))",
             id="OpenSLO, good",
+        ),
+        pytest.param(
+            changed(SLOTH, {"spec/slos/0/sli": {"raw": {"errorRatioQuery": "share[{{.window}}]"}}}),
+            "sum(share[5m])",
+            "sum((0 * (share[5m]) + 1))",
+            id="Sloth, raw",
+        ),
+        pytest.param(
+            changed(PYRRA, {"spec/indicator": {"bool_gauge": {"metric": "up"}}}),
+            "sum(sum(count_over_time(up[5m])) - (sum(sum_over_time(up[5m])) or "
+            "0 * sum(count_over_time(up[5m]))))",
+            "sum(count_over_time(up[5m]))",
+            id="Pyrra, a gauge",
         ),
     ],
 )
@@ -157,15 +188,41 @@ async def test_an_objective_becomes_a_gate_of_several_windows(
     assert "{{" not in burn
 
 
+async def test_an_indicator_of_its_own_is_found_beside_the_objective(tmp_path: Path) -> None:
+    spec = OPENSLO["spec"]["indicator"]["spec"]
+    indicator = {
+        "apiVersion": "openslo/v1",
+        "kind": "SLI",
+        "metadata": {"name": "ok"},
+        "spec": spec,
+    }
+    refers = changed(OPENSLO, {"spec/indicator": None, "spec/indicatorRef": "ok"})
+    listed = {"apiVersion": "v1", "kind": "List", "items": [refers, indicator]}
+    assert await gates(tmp_path, listed) == await gates(tmp_path, OPENSLO)
+    broken = changed(indicator, {"spec/ratioMetric/counter": False})
+    code, output = await gates(tmp_path, listed | {"items": [refers, broken]})
+    assert code == 1
+    assert "spec.ratioMetric of the SLI ok.counter" in output
+
+
 async def test_the_metrics_of_the_canary_are_printed_beside(tmp_path: Path) -> None:
     _, output = await gates(tmp_path, SLOTH, "-n", "shop", "--metrics-server", "http://p:1")
     assert "add to spec.analysis.metrics of the Canary:" in output
     assert "  namespace: shop" in output
     assert "address: http://p:1" in output
     _, _, stanza = output.rpartition("of the Canary:\n")
+    stanza, _, policy = stanza.partition(
+        "or, so that no run starts while little of shop-Requests is left"
+    )
     metrics = yaml.safe_load(stanza)["metrics"]
     assert [each["thresholdRange"] for each in metrics] == [{"max": 1}, {"min": 10}]
     assert {each["onNoData"] for each in metrics} == {"pass"}
+    _, _, budget = policy.partition("of a DeliveryPolicy:\n")
+    spec = {"selector": {}, **yaml.safe_load(budget)}
+    manifest = {"apiVersion": API_VERSION, "kind": "DeliveryPolicy", "metadata": {"name": "slo"}}
+    read = parse_delivery_policy(manifest | {"spec": spec})
+    assert read.spec.budget is not None
+    assert read.spec.budget.metric.template_ref.name == "shop-requests-budget"
 
 
 @pytest.mark.parametrize(
@@ -173,13 +230,18 @@ async def test_the_metrics_of_the_canary_are_printed_beside(tmp_path: Path) -> N
     [
         (changed(SLOTH, {"spec/slos/0/objective": 100}), "spec.slos[0].objective: 100: write a percentage"),
         (changed(SLOTH, {"spec/slos/0/objective": "many"}), "spec.slos[0].objective: 'many': write a percentage"),
-        (changed(SLOTH, {"spec/slos/0/sli": {"plugin": {"id": "x"}}}), "spec.slos[0].sli.events.errorQuery"),
-        (changed(PYRRA, {"spec/indicator": {"bool_gauge": {"metric": "up"}}}), "spec.indicator"),
+        (changed(SLOTH, {"spec/slos/0/sli": {"plugin": {"id": "x"}}}), "spec.slos[0].sli.plugin.id: 'x': write sli.raw with the errorRatioQuery"),
+        (changed(SLOTH, {"spec/slos/0/sli": {}}), "spec.slos[0].sli.events.errorQuery"),
+        (changed(SLOTH, {"spec/slos/0/sli": {"raw": {"errorRatioQuery": "x"}}}), "spec.slos[0].sli.raw.errorRatioQuery"),
+        (changed(PYRRA, {"spec/indicator": {"latencyNative": {"latency": "1s"}}}), "spec.indicator.latencyNative.total.metric"),
+        (changed(PYRRA, {"spec/indicator": {"latencyNative": {"total": {"metric": "x"}, "latency": "fast"}}}), "spec.indicator.latencyNative.latency: 'fast': write a time such as 200ms or 1s"),
+        (changed(PYRRA, {"spec/indicator": {}}), "write a ratio, a latency, a latencyNative or a bool_gauge"),
+        (changed(PYRRA, {"spec/indicator": {"bool_gauge": {"metric": "max(up)"}}}), "spec.indicator.bool_gauge.metric"),
         (changed(PYRRA, {"spec/window": "a month"}), "spec.window: 'a month': write a time such as 30d"),
         (changed(PYRRA, {"spec/indicator/ratio/total/metric": "rate(x[5m])"}), "write the selector of a counter"),
         (changed(OPENSLO, {"spec/budgetingMethod": "Timeslices"}), "write Occurrences"),
         (changed(OPENSLO, {"spec/objectives": []}), "spec.objectives"),
-        (changed(OPENSLO, {"spec/indicator": None}), "references are not followed"),
+        (changed(OPENSLO, {"spec/indicator": None, "spec/indicatorRef": "x"}), "spec.indicatorRef: 'x': write an indicator, or give the SLI"),
         (changed(OPENSLO, {f"{RATIO}/counter": False}), "rates cannot be summed over a window"),
         (changed(OPENSLO, {f"{RATIO}/total/metricSource/type": "Datadog"}), "'Datadog': write Prometheus"),
         (changed(OPENSLO, {"spec/objectives": [{"targetPercent": 0}]}), "spec.objectives[0].targetPercent: 0"),

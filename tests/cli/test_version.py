@@ -129,6 +129,7 @@ async def test_groups_without_a_user_are_wrong_usage() -> None:
     assert code == 2
 
 
+@pytest.mark.delivery
 async def test_our_own_is_printed_before_the_cluster_has_said_anything(
     server: EmbeddedApiServer, tmp_path: Path
 ) -> None:
@@ -145,6 +146,7 @@ async def test_our_own_is_printed_before_the_cluster_has_said_anything(
         assert await process.wait() == 0
 
 
+@pytest.mark.delivery
 @pytest.mark.parametrize("option", ["--client", "--quiet"], ids=["client", "without a cluster"])
 def test_the_client_alone_imports_nothing_heavy(option: str, tmp_path: Path) -> None:
     program = (

@@ -17,10 +17,15 @@ from canary.demo.manifests import APP, pod_template
 from tests.cli.conftest import CANARY as A_CANARY
 from tests.cli.leases import create_lease
 from tests.cli.running import tidegate
+from tests.controller.faults import answer, proxied
+from tests.controller.faults import kubeconfig as write_kubeconfig
 from tests.controller.running import CANARY, DEMO, World, until
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 #: One after the other, as a pipeline would: each could take the success of the one before for its own.
 RELEASES = 8
+#: To find the Canary, to read its target, and to look at it first.
+MOST_LOOKS_AT_ONCE = 3
 GATE = {"type": "confirm-promotion", "name": "by-hand"}
 
 
@@ -107,6 +112,22 @@ async def test_who_waits_without_a_controller_is_told_so_at_the_start_and_at_the
     assert (code, said in first, "the wait goes on" in first) == (4, True, True), output
     assert last.startswith("Error: podinfo: not deleted in time"), output
     assert said in last, output
+
+
+async def test_who_may_not_watch_looks_again_every_now_and_then(
+    cluster: Cluster, server: EmbeddedApiServer, tmp_path: Path
+) -> None:
+    await cluster.create(manifests.deployment("1", namespace="default"), DEPLOYMENT)
+    async with proxied(server.url) as proxy:
+        proxy.meet("watch=true", answer(403), always=True)
+        path = write_kubeconfig(tmp_path / "proxied", proxy.url)
+        reached = ("--for", "phase=succeeded", "--timeout", "10m", "--kubeconfig", str(path))
+        waited = asyncio.create_task(tidegate("wait", "podinfo", *reached))
+        await until(lambda: len(proxy.asked("canaries/podinfo$")) > MOST_LOOKS_AT_ONCE)
+        status = {"status": {"phase": "Succeeded"}}
+        await cluster.merge_patch(CANARY, "default", "podinfo", status, subresource="status")
+        code, output = await waited
+        assert (code, len(proxy.asked("watch=true"))) == (0, 1), output
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from canary.api.kinds import NAMESPACE, Kind, Manifest
 from canary.cluster.cluster import Cluster
 from canary.controller.controller import Controller
 from canary.demo import manifests
-from canary.demo.embedded import CRD
 from canary.errors import NotFound
 from tests.controller.faults import Proxy, proxied
 from tests.controller.running import AnyWorld
+from tests.definitions import define
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
 SYSTEM = "kube-system"
@@ -70,7 +70,6 @@ async def routes_cluster(world: AnyWorld) -> AsyncIterator[RoutesCluster]:
         kubeconfig = world.directory / "routes-by-proxy.kubeconfig"
         kubeconfig.write_text(yaml.safe_dump(document))
         async with world.connect(direct) as api:
-            for each in manifests.routing_crds():
-                await api.create(each, CRD)
+            await define(server, api, manifests.routing_crds())
             await api.create(manifests.namespace(manifests.NAMESPACE), NAMESPACE)
             yield RoutesCluster(server=server, proxy=proxy, api=api, kubeconfig=kubeconfig)

@@ -18,14 +18,15 @@ from canary.controller.canaries import canary_kind
 from canary.controller.controller import Controller
 from canary.controller.events import EVENT
 from canary.demo import manifests
-from canary.demo.embedded import CRD, NAMESPACE
+from canary.demo.embedded import NAMESPACE
 from canary.errors import NotFound
 from canary.resources.revision import HASHING, Hashing
 from canary.settings import Settings
+from tests.definitions import define
 from tests.marked import KeptLog, leaks
 from tidegate_embedded.apiserver import EmbeddedApiServer
 from tidegate_embedded.apiserver.audit import AuditEntry
-from tidegate_embedded.controllers import Controllers, InstantRuntime
+from tidegate_embedded.controllers import Controllers, InstantRuntime, PodRuntime
 
 DEADLINE_SECONDS = 180.0
 LONGEST_PAUSE_SECONDS = 0.1
@@ -35,10 +36,6 @@ VIRTUAL_SERVICE = Kind(
 )
 USER_AGENT = "tidegate/test"
 DEMO = manifests.NAMESPACE
-
-
-_ACCEPTED: list[Manifest] = []
-"""The definitions of every world, as the first one's API server has accepted them."""
 
 
 async def until(
@@ -255,15 +252,15 @@ class World(AnyWorld):
         await enter(self.server)
         self.kubeconfig = self.server.kubeconfig(self.directory / "world.kubeconfig")
         self.api = await enter(self.connect(self.kubeconfig))
-        if _ACCEPTED:
-            for definition in _ACCEPTED:
-                self.server.define(definition)
-        else:
-            definitions = (*crds().values(), *manifests.routing_crds())
-            _ACCEPTED.extend([await self.api.create(each, CRD) for each in definitions])
+        definitions = (*crds().values(), *manifests.routing_crds())
+        await define(self.server, self.api, definitions)
         await self.api.create(manifests.namespace(self.namespace), NAMESPACE)
-        await enter(Controllers(self.server, InstantRuntime(back_off_seconds=0.05)))
+        await enter(Controllers(self.server, self.runtime()))
         return self
+
+    def runtime(self) -> PodRuntime:
+        """Make what runs its pods."""
+        return InstantRuntime(back_off_seconds=0.05)
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         await self._stack.aclose()

@@ -532,7 +532,7 @@ class TestKindsThatComeAndGo:
         world.caches.require(WIDGET)
         await world.caches.wait_synced(WIDGET)
         assert world.caches.problems([WIDGET]) == [
-            "widgets.example.org: widgets.example.org is not installed in the cluster"
+            "widgets.example.org: widgets.example.org is not installed in the cluster: install it"
         ]
         assert world.caches.served([WIDGET, CONFIG_MAP]) == {}
         await world.writer.create(a_definition("v1"), DEFINITION)

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from analysis.model import Arm
+from canary.api.fleetreport import FleetState
 from canary.api.kinds import DEPLOYMENT
 from canary.controller.canaries import BrokenCanary, CanaryRecord
 from canary.controller.contexts import context_over, nothing_routed, sides
 from canary.controller.dependents import dependencies
 from canary.controller.reading import CanaryReader
+from canary.controller.standings import standing_of
 from canary.demo import manifests
 from canary.demo.embedded import CRD
 from tests.controller.running import CANARY, DEMO, World, until
@@ -297,6 +299,18 @@ def test_a_target_that_everything_is_made_for_matters_while_the_spec_names_anoth
         key.name for key in dependencies(record, None, None, None) if key.kind == DEPLOYMENT
     ]
     assert workloads == ["podinfo", "held-primary", "held"]
+
+
+@pytest.mark.parametrize("spec", [{}, {"targetRef": None}, {"targetRef": {"kind": "Deployment"}}])
+def test_a_canary_whose_target_cannot_be_read_is_reported_to_its_plan_all_the_same(spec):
+    fleet = {"fleet": {"plan": "releases/shop"}}
+    status = {"status": {"phase": "Progressing", "runs": 4}}
+    reader = CanaryReader("istio")
+    standing = standing_of(reader.read(a_canary("podinfo") | {"spec": spec | fleet} | status))
+    assert standing is not None
+    told = (standing.plan, standing.canary.canary, standing.canary.run, standing.canary.state)
+    assert told == ("releases/shop", "demo/podinfo", 4, FleetState.RUNNING)
+    assert standing_of(reader.read(a_canary("podinfo") | {"spec": spec} | status)) is None
 
 
 @pytest.mark.parametrize("spec", [{}, {"targetRef": None}, {"targetRef": {"kind": "Deployment"}}])

@@ -6,7 +6,8 @@ from typing import Any
 import yaml
 
 from canary.api.kinds import Kind, Manifest
-from canary.demo.embedded import CRD
+from canary.demo import manifests
+from canary.demo.embedded import CRD, NAMESPACE
 from canary.routers.consul import RESOLVER, ROUTER, SPLITTER
 from tests.controller.running import CANARY, World, until
 from tests.controller.test_refused_route import until_waiting
@@ -126,3 +127,25 @@ async def test_a_resolver_of_the_user_keeps_what_it_says_and_a_router_of_theirs_
             return (found["connectTimeout"], len(found.get("subsets", ()))) == ("3s", 2)
 
         await until(told_apart, "the user's ServiceResolver has the sides as well")
+
+
+async def test_one_service_of_consul_has_one_canary_in_whatever_namespace(world: World) -> None:
+    """An entry of Consul is known by its name alone: two Canaries would write the same one."""
+    await install(world)
+    consul = {"provider": "consul", "service": {"port": 80, "targetPort": 9898}}
+    async with world.running_controller():
+        await world.create_canary(**consul)
+        await world.until_phase("Initialized")
+        first, world.namespace = world.namespace, "far"
+        await world.api.create(manifests.namespace("far"), NAMESPACE)
+        await world.create_app()
+        await world.create_canary(**consul)
+        message = await world.until_condition("Invalid", "True")
+        assert message == (
+            "spec.service.name: 'podinfo': name another service: each ServiceSplitter of a name is "
+            f"the same one in every namespace, and that of {first}/podinfo has this name already"
+        )
+        assert await spec_of(world, SPLITTER) is None
+        await world.api.delete(CANARY, first, "podinfo")
+        await world.until_phase("Initialized")
+        await until_split(world, [100, 0], EVERYTHING)

@@ -1,5 +1,8 @@
 """Credentials: who asks the API server, and whom both sides trust."""
 
+import asyncio
+import select
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -148,6 +151,23 @@ class TestCredentials:
                 pass
 
 
+EVENT = b'{"type":"BOOKMARK","object":{"kind":"ConfigMap","metadata":{"resourceVersion":"2"}}}\n'
+
+
+def is_left(listener: socket.socket) -> bool:
+    """Begin to answer a watch, and then do nothing; tell whether the client closes its connection."""
+    accepted, _ = listener.accept()
+    with server_context().wrap_socket(accepted, server_side=True) as connection:
+        connection.recv(65536)
+        head = (
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+        )
+        connection.sendall(head + b"\r\n%x\r\n%b\r\n" % (len(EVENT), EVENT))
+        closing = select.poll()
+        closing.register(connection, select.POLLRDHUP)
+        return bool(closing.poll(20_000))
+
+
 class TestTransportSecurity:
     @pytest.fixture
     async def secure(self, server: EmbeddedApiServer) -> AsyncIterator[Proxy]:
@@ -203,6 +223,18 @@ class TestTransportSecurity:
             await self.read(tmp_path, proxy.url, **authority, user=user)
             with pytest.raises(Unreachable):
                 await self.read(tmp_path, proxy.url, **authority)
+
+    async def test_a_watch_that_is_given_up_waits_for_no_leave_of_its_server(
+        self, tmp_path: Path, authority: dict[str, str]
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            gone = asyncio.create_task(asyncio.to_thread(is_left, listener))
+            url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+            path = kubeconfig(tmp_path / "config", url, **authority)
+            async with Cluster.connect(kubeconfig=str(path)) as connected:
+                async with connected.watch(CONFIG_MAP, "default", "1") as events:
+                    await anext(events)
+                assert await gone
 
     async def test_a_certificate_that_cannot_be_read_is_named(self, tmp_path: Path) -> None:
         broken = tmp_path / "broken.pem"

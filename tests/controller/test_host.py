@@ -1,12 +1,14 @@
 """The process: kopf hosts it, signals end it in order, and admission reviews come in over HTTPS."""
 
 import asyncio
+import re
 import signal
 import ssl
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ SPEC = {
 
 
 _PROCESSES = count()
+END = datetime(2900, 1, 1, tzinfo=UTC)
 
 
 class Process:
@@ -127,8 +130,8 @@ class TestRequests:
 
 class TestAdmission:
     @pytest.fixture
-    async def host(self, world: World, authority: trustme.CA) -> AsyncIterator[tuple[int, str]]:
-        issued = authority.issue_cert("127.0.0.1")
+    async def host(self, world: World, authority: trustme.CA) -> AsyncIterator[tuple[int, int]]:
+        issued = authority.issue_cert("127.0.0.1", not_after=END)
         certificate, key = world.directory / "tls.crt", world.directory / "tls.key"
         issued.cert_chain_pems[0].write_to_path(str(certificate))
         issued.private_key_pem.write_to_path(str(key))
@@ -139,10 +142,10 @@ class TestAdmission:
         )
         async with running(world, *flags) as host:
             await until(host.ready, "ready")
-            yield port, host.log
+            yield port, host.port
 
     @pytest.fixture
-    async def ask(self, host: tuple[int, str], authority: trustme.CA) -> Any:
+    async def ask(self, host: tuple[int, int], authority: trustme.CA) -> Any:
         context = ssl.create_default_context()
         authority.configure_trust(context)
 
@@ -184,8 +187,14 @@ class TestAdmission:
             "spec": {**SPEC, **spec},
         }
 
-    async def test_takes_a_sound_object(self, ask: Any):
+    async def test_takes_a_sound_object_and_shows_when_its_certificate_ends(
+        self, ask: Any, host: tuple[int, int]
+    ):
         assert await ask(self.canary()) == {"uid": "1234", "allowed": True}
+        async with httpx.AsyncClient() as client:
+            page = (await client.get(f"http://127.0.0.1:{host[1]}/metrics")).text
+        (end,) = re.findall(r"^tidegate_admission_certificate_end_\w+ (\S+)$", page, re.MULTILINE)
+        assert float(end) == END.timestamp()
 
     async def test_refuses_an_object_with_every_problem_at_once(self, ask: Any):
         response = await ask(self.canary(provider="sundial", service={"port": 0}, nonsense=1))

@@ -65,6 +65,11 @@ async def at_the_gate(world: World) -> bool:
     return wait.get("reason") == "PromotionGate"
 
 
+async def over_and_told(world: World) -> bool:
+    status = await world.status()
+    return status.get("phase") == "Succeeded" and not status.get("notices")
+
+
 async def test_a_release_moves_traffic_between_revisions_and_is_promoted(world: World):
     async with initialised(world, analysis=GATE):
         await until_shared(world, (FIRST, 100), (FIRST, 0))
@@ -78,6 +83,15 @@ async def test_a_release_moves_traffic_between_revisions_and_is_promoted(world: 
         found = await world.read(KNATIVE_SERVICE, APP) or {}
     assert status["history"][0]["outcome"] == "Promoted"
     assert found["metadata"]["annotations"]["tidegate.dev/primary-revision"] == SECOND
+
+
+async def test_a_status_that_is_behind_the_traffic_says_nothing_of_the_canary(world: World):
+    async with initialised(world):
+        await release(world, "2")
+        await until(lambda: over_and_told(world), "it is promoted, and all of it is told")
+        told = {each["reason"] for each in await world.events()}
+    assert told >= {"RunStarted", "WeightAdvanced", "Promoted"}
+    assert not told & {"CanaryNotServing", "CanaryNotReady", "TrafficRestored"}
 
 
 async def test_gitops_tools_go_on_to_manage_it(world: World):

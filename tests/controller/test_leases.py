@@ -14,6 +14,7 @@ from aiohttp import web
 from canary.cluster.cluster import Cluster
 from canary.replicas.leases import LEASE, Elector, LeaseTimes
 from tests.controller.faults import Proxy, hang, kubeconfig, lose_answer, proxied
+from tests.sampling import cases
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
 TIMES = LeaseTimes(lease_seconds=15, renew_seconds=10, retry_seconds=2)
@@ -367,7 +368,7 @@ async def test_it_renews_about_every_retry_period_until_cancelled(connect: Any) 
     assert len(set(rests)) > 1
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", cases(range(8)))
 async def test_there_are_never_two_leaders(replica: Replicas, seed: int) -> None:
     """Replicas with clocks of their own that fail, come back, pause and lose answers."""
     chance = random.Random(seed)

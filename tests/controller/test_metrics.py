@@ -1,11 +1,14 @@
 """The controller's metrics: what a Canary shows, what is counted, and that nothing stays behind."""
 
 from datetime import UTC, datetime, timedelta
+from math import exp, inf, nan
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from analysis.evidence import BothCounts, Count, better_than, worse_than
+from analysis.tally import read_tally
 from canary.api.status import (
     CanaryStatus,
     CommandRecord,
@@ -22,6 +25,7 @@ from canary.api.status import (
 )
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.controller import Controller
+from canary.controller.gauges import CanaryGauge
 from canary.controller.metrics import Metrics
 from canary.controller.reading import CanaryReader
 from canary.core.verified import SHARE
@@ -121,6 +125,39 @@ class TestACanary:
         assert [of_canary(metrics, each) for each in names] == [None, None]
         metrics.decided(a_record(phase=Phase.PROGRESSING, run=under_way()))
         assert [of_canary(metrics, each) for each in names] == [0, 0]
+
+    def test_the_evidence_of_its_judges_is_there_while_a_run_is(self, metrics: Metrics) -> None:
+        seen = BothCounts(canary=Count(600, 30), primary=Count(600, 3), seconds=60)
+        tally = read_tally({}, worse_than(1), better_than(2)).add(seen, BORN, clustering=0)
+        kept = [
+            MetricStatus(name="errors", verdict="fail", judge="sequential", memory=tally.memory),
+            MetricStatus(name="broken", verdict="fail", judge="sequential", memory={"to": "never"}),
+            MetricStatus(
+                name="memory", verdict="pass", judge="mann-whitney", memory={"canary": ""}
+            ),
+            MetricStatus(name="gone", verdict="pass", judge="gone", memory={"any": "thing"}),
+            MetricStatus(name="duration", verdict="pass", value=100),
+        ]
+
+        def shown() -> dict[tuple[str, ...], float]:
+            return {
+                (
+                    name.removeprefix("tidegate_canary_evidence"),
+                    *map(dict(labels).get, ("metric", "bound")),
+                ): number
+                for (name, labels), number in series(metrics).items()
+                if name.startswith("tidegate_canary_evidence")
+            }
+
+        metrics.decided(a_record(phase=Phase.PROGRESSING, run=under_way(), metrics=kept))
+        assert shown() == {
+            ("", "errors", None): pytest.approx(exp(tally.evidence_of_harm)),
+            ("_ratio", "errors", "low"): pytest.approx(seen.ratio[0]),
+            ("_ratio", "errors", "high"): pytest.approx(seen.ratio[1]),
+        }
+        # An end is told by its verdicts; what proved it is in the record of the run.
+        metrics.decided(a_record(phase=Phase.FAILED, metrics=kept))
+        assert shown() == {}
 
     def test_its_weights_step_failed_checks_and_last_transition(self, metrics: Metrics) -> None:
         metrics.decided(
@@ -246,7 +283,54 @@ class TestACanary:
         assert [verdict for name, verdict in checks if name.endswith("verdict")] == verdicts
         assert len(checks) == 2 * len(verdicts)
 
-    def test_at_rest_it_has_six_series(self, metrics: Metrics) -> None:
+    @pytest.mark.parametrize(
+        ("number", "written"),
+        [
+            (3, "3"),
+            (0.0, "0"),
+            (99.5, "99.5"),
+            (1e15, "1e+15"),
+            (1e300, "1e+300"),
+            (-0.001, "-0.001"),
+            (inf, "+Inf"),
+            (-inf, "-Inf"),
+            (nan, "NaN"),
+        ],
+        ids=["whole", "nought", "part", "long", "huge", "less", "without end", "below", "none"],
+    )
+    def test_a_value_is_written_as_short_as_prometheus_reads_it(
+        self, number: float, written: str
+    ) -> None:
+        gauge = CanaryGauge("any", "Any.")
+        gauge.show(PLACE, [((), number)])
+        line = gauge.page().decode().splitlines()[-1]
+        assert line == f'tidegate_canary_any{{namespace="test",name="podinfo"}} {written}'
+
+    def test_a_moment_is_told_to_the_second_and_is_never_one_that_is_still_to_come(
+        self, metrics: Metrics
+    ) -> None:
+        metrics.decided(a_record(last_transition_time=BORN + timedelta(microseconds=1_634_567)))
+        shown = of_canary(metrics, "tidegate_canary_last_transition_timestamp_seconds")
+        assert shown == BORN.timestamp() + 1
+
+    @pytest.mark.parametrize(
+        ("status", "canary"),
+        [
+            ({"phase": Phase.SUCCEEDED}, None),
+            ({"phase": Phase.FAILED}, None),
+            ({"phase": Phase.PROGRESSING, "run": under_way()}, 0),
+            ({"weights": Weights(primary=60, canary=40), "run": under_way()}, 40),
+            ({"weights": Weights(primary=60, canary=40)}, 40),
+        ],
+        ids=["at rest", "rolled back", "begun", "a step", "not yet given back"],
+    )
+    def test_its_weights_are_shown_unless_it_rests(
+        self, metrics: Metrics, status: dict[str, Any], canary: int | None
+    ) -> None:
+        metrics.decided(a_record(**status))
+        assert of_canary(metrics, "tidegate_canary_weight", side="canary") == canary
+
+    def test_at_rest_it_has_four_series(self, metrics: Metrics) -> None:
         metrics.decided(
             a_record(
                 phase=Phase.SUCCEEDED,
@@ -258,9 +342,7 @@ class TestACanary:
         )
         shown = sorted(name for name, labels in series(metrics) if ("name", "podinfo") in labels)
         of_rest = ("info", "last_run_timestamp_seconds", "last_transition_timestamp_seconds")
-        assert shown == [
-            f"tidegate_canary_{each}" for each in (*of_rest, "phase", "weight", "weight")
-        ]
+        assert shown == [f"tidegate_canary_{each}" for each in (*of_rest, "phase")]
 
     def test_bounds_of_its_checks_are_shown_during_a_run(self, metrics: Metrics) -> None:
         checks = (MetricStatus(name="request-success-rate", verdict="pass", value=99.9),)

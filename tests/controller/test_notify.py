@@ -213,14 +213,19 @@ class TestAlerts:
     async def test_go_to_the_receivers_of_their_severity(self, world: World):
         async with receiving() as all_, receiving() as errors, world.running_controller():
             await world.api.create(provider("all", all_.url), PROVIDER)
-            await world.api.create(provider("errors", errors.url), PROVIDER)
+            whole = provider("errors", errors.url, settings={"version": 2})
+            await world.api.create(whole, PROVIDER)
             alerts = [alert("all", "info"), alert("errors", "error")]
             await run(world, tag="crash-loop", alerts=alerts)
             await all_.received(2)
             await errors.received(1)
             assert "Initialized" in reasons(all_)
             assert len(errors.requests) == 1
-            assert errors.requests[0].document["severity"] == "error"
+            told = errors.requests[0].document
+            assert told["severity"] == "error"
+            assert (told["version"], told["view"]["phase"]) == (2, "Failed")
+            assert (told["run"]["number"], told["run"]["outcome"]) == (1, "RolledBack")
+            assert told["previous"] is None
 
     async def test_end_every_run_with_one_and_its_cause(self, world: World):
         async with receiving() as chat, world.running_controller(alert_webhook=chat.url):
@@ -235,6 +240,30 @@ class TestAlerts:
 
             await until(forgotten, "all is told")
             assert sum(_is_error(each) for each in chat.requests) == 1
+
+    async def test_at_a_gate_are_not_sent_again_by_the_controller_that_runs_next(
+        self, world: World
+    ):
+        async def forgotten() -> bool:
+            status = await world.status()
+            return bool(status.get("waitingFor")) and not status.get("notices")
+
+        gate = {"name": "by-hand", "type": "confirm-rollout"}
+        await world.create_app()
+        async with receiving() as chat:
+            async with world.running_controller(alert_webhook=chat.url):
+                await world.create_canary(analysis={"stepWeights": [50], "webhooks": [gate]})
+                await world.until_phase("Initialized")
+                await world.release()
+                await until(lambda: "GateBlocked" in reasons(chat), "the gate is told")
+                await until(forgotten, "it is recorded that all is told")
+            told = reasons(chat)
+            async with world.running_controller(alert_webhook=chat.url):
+                answer = {"metadata": {"annotations": {"tidegate.dev/approve": "@test"}}}
+                await world.patch(CANARY, "podinfo", answer)
+                await world.until_phase("Succeeded")
+                await until(lambda: "Promoted" in reasons(chat), "the end is told")
+            assert reasons(chat) == [*told, "RunStarted", "Promoted"]
 
     async def test_go_to_the_default_receiver_only_where_a_canary_names_none(self, world: World):
         async with receiving() as named, receiving() as default:

@@ -133,6 +133,16 @@ async def test_the_missing_crd_of_a_router_is_named_and_awaited(world: World):
             return f"{name} is not installed in the cluster" in wait.get("message", "")
 
         await until(said, "said what is missing")
+        # A mesh of which only an earlier release's routes are there is told how to get on.
+        await world.create_app("old")
+        await world.create_canary("old", provider="kuma")
+
+        async def told() -> bool:
+            wait = (await world.status("old")).get("waitingFor") or {}
+            missing = "meshhttproutes.kuma.io is not installed in the cluster: upgrade Kuma to 2.3"
+            return missing in wait.get("message", "")
+
+        await until(told, "said which release of Kuma is needed")
         assert not [each for each in world.requests() if each.resource == "virtualservices"]
         del crd["metadata"]["resourceVersion"]
         await world.api.create(crd, CRD)

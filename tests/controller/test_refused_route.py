@@ -3,7 +3,7 @@
 from typing import Any
 
 from canary.api.kinds import DEPLOYMENT, Kind
-from tests.controller.running import CANARY, World, until
+from tests.controller.running import CANARY, VIRTUAL_SERVICE, World, until
 
 HTTP_ROUTE = Kind(
     group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
@@ -129,3 +129,33 @@ async def test_neither_judges_a_step_nor_parks_the_target_before_the_route_is_ta
             return target is not None and target["spec"]["replicas"] == 0
 
         await until(parked, "the target is parked")
+
+
+async def test_a_route_without_room_for_what_it_was_is_left_as_it_is(world: World):
+    """Annotations have 256 KiB in all; what an object was before it is taken over is one of them."""
+    destination = {"destination": {"host": "podinfo"}}
+    before = await world.api.create(
+        {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": {
+                "name": "podinfo",
+                "namespace": world.namespace,
+                "annotations": {"note": "x" * 100_000},
+            },
+            "spec": {
+                "hosts": ["podinfo"],
+                "http": [{"name": "n" * 200_000, "route": [destination]}],
+            },
+        },
+        VIRTUAL_SERVICE,
+    )
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary(progressDeadlineSeconds=1)
+        status = await until_waiting(world, "RoutingBlocked")
+        assert "metadata.annotations: Too long" in status["waitingFor"]["message"]
+        # The target serves as it did.
+        assert await world.read(VIRTUAL_SERVICE, "podinfo") == before
+        target = await world.read(DEPLOYMENT, "podinfo") or {}
+        assert target["spec"]["replicas"] == 2

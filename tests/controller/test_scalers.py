@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from canary.api.kinds import AUTOSCALER
 from canary.demo.embedded import CRD
 from canary.demo.manifests import APP
 from canary.scalers import SCALERS, Scaler, installed_scaler
@@ -11,6 +12,8 @@ from tests.case import case_of
 from tests.controller.keda import definition
 from tests.controller.running import CANARY, DEMO, World, until
 from tests.controller.test_keda import GATE, approve
+
+SCALER = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
 
 
 def scaler(kind: str) -> Scaler:
@@ -65,3 +68,44 @@ async def test_a_change_of_the_users_reaches_the_primarys_at_rest_and_in_a_run(
         await approve(world)
         await world.until_phase("Succeeded")
         await until_bounds(world, kind, (1, 9))
+
+
+async def test_an_autoscaler_that_does_not_exist_is_reported(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary(autoscalerRef={**SCALER, "name": APP})
+        message = await world.until_condition("Stalled", "True")
+        assert "HorizontalPodAutoscaler podinfo does not exist" in message
+        await until(lambda: world.events("AutoscalerMissing"), "it is told")
+        scaled = {"apiVersion": "apps/v1", "kind": "Deployment", "name": APP}
+        spec = {"scaleTargetRef": scaled, "maxReplicas": 3}
+        metadata = {"name": "podinfo", "namespace": DEMO}
+        behavior = {"scaleDown": {"stabilizationWindowSeconds": 60}}
+        whole = {"metadata": metadata, "spec": {**spec, "behavior": behavior}}
+        await world.api.create({**SCALER, **whole}, AUTOSCALER)
+        await world.until_condition("Stalled", "False")
+
+        async def copied() -> bool:
+            copy = await world.read(AUTOSCALER, "podinfo-primary")
+            return copy is not None and "behavior" in copy["spec"]
+
+        await until(copied, "the primary scales")
+        await world.patch(AUTOSCALER, "podinfo", {"spec": {"behavior": None}})
+
+        async def taken_away() -> bool:
+            copy = await world.read(AUTOSCALER, "podinfo-primary")
+            return copy is not None and "behavior" not in copy["spec"]
+
+        await until(taken_away, "what is taken away from the target's is taken from the primary's")
+        await world.patch(CANARY, "podinfo", {"spec": {"autoscalerRef": None}})
+
+        async def gone() -> bool:
+            return await world.read(AUTOSCALER, "podinfo-primary") is None
+
+        await until(gone, "the primary's autoscaler goes with the reference")
+
+        async def forgotten() -> bool:
+            return not (await world.status()).get("autoscaler")
+
+        await until(forgotten, "nothing of it is remembered")
+        assert await world.read(AUTOSCALER, "podinfo") is not None

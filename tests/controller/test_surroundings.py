@@ -6,9 +6,10 @@ import pytest
 
 from canary.api.kinds import DEPLOYMENT, Kind
 from canary.demo import manifests
+from canary.demo.embedded import CRD
 from canary.resources.preflight import DESTINATION_RULE, SELECTING
 from tests.controller.faults import answer, proxied
-from tests.controller.running import CANARY, CRD, DEMO, VIRTUAL_SERVICE, World, until
+from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 
 AUTHORIZATION = next(each for each in SELECTING if each.kind == "AuthorizationPolicy")
 SURVEYED = {each.plural for each in SELECTING}

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -22,6 +21,7 @@ from canary.api.kinds import Manifest
 from canary.api.status import CanaryStatus, Outcome, Phase
 from canary.controller.canaries import CanaryRecord
 from canary.controller.kept_sides import canary_side, holding, primary_side, runs_template
+from canary.controller.reading import CanaryReader
 from canary.controller.records import WorkloadReader, WorkloadRecord
 from canary.controller.workloads import as_fact
 from canary.core.actions import (
@@ -48,8 +48,8 @@ SPEC = a_spec(keepTarget=True, analysis={"stepWeights": [50]})
 RAMP = a_spec(keepTarget=True, analysis={"stepWeights": [50], "stepWeightRestart": 20})
 SWITCH = a_spec(keepTarget=True, analysis={"iterations": 2})
 CRASH = Trouble(reason="CrashLoopBackOff", pod="podinfo-1", container="app", message="exit 1")
-RECORD = cast("CanaryRecord", SimpleNamespace(workload=KeptDeployment(), router=None))
 CANARY = a_canary(keepTarget=True)
+RECORD = cast("CanaryRecord", CanaryReader("istio").read(CANARY.as_written()))
 
 
 def template(tag: str) -> Manifest:
@@ -692,7 +692,7 @@ happenings = st.lists(
 
 
 @pytest.mark.parametrize("spec", [SPEC, SWITCH, RAMP])
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100, costly=True))
 @given(happens=happenings)
 @example(happens=["r2", *["decide", "roll"] * 16, "r3", "decide", "break", "decide", "roll"])
 @example(happens=["r2", *["decide", "roll"] * 12, "r3", *["decide", "roll"] * 6, "r1"])

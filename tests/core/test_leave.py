@@ -95,6 +95,7 @@ CASES = {
     waits.BUDGET_SPENT: Case(
         status=waiting(run=a_run(budgets=(SPENT,))), facts=up(policies=(a_policy(budget=BUDGET),))
     ),
+    waits.FLEET_WAVE: Case(spec=a_spec(fleet={"plan": "releases/shop"}), status=waiting()),
     waits.QUEUED: Case(
         status=waiting(), facts=up(policies=(a_policy(name="shop/limit", maxConcurrent=1),))
     ),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from canary.api.kinds import Kind
 from canary.api.status import Names
 from canary.core.peers import CanaryName, Peer, cyclic, leaving_rival, rivalry
 from tests.builders import a_peer, a_spec
@@ -53,6 +54,45 @@ ALONE = {"services": ("own",), "created": LATER}
 )
 def test_what_both_ask_for_has_the_one_that_is_made_under_it_or_the_older(own, other, taken):
     assert fields(own, other) == taken
+
+
+SPLITTER, OTHER = (
+    Kind(group=f"{name}.example", versions=("v1",), kind="Splitter", plural="splitters")
+    for name in ("mesh", "other")
+)
+FAR = {"namespace": "far", "everywhere": (SPLITTER,)}
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "taken"),
+    [
+        (own(everywhere=(SPLITTER,), created=LATER), a_peer(**FAR), SERVICE),
+        (own(everywhere=(SPLITTER,)), a_peer(**FAR, created=LATER), []),
+        (own(everywhere=(SPLITTER,)), a_peer(**FAR, created=LATER, held=MADE), SERVICE),
+        (own(everywhere=(OTHER, SPLITTER), created=LATER), a_peer(**FAR), SERVICE),
+        # Their routes are one thing for neither, or for one of them, or are of different kinds.
+        (own(created=LATER), a_peer(namespace="far"), []),
+        (own(created=LATER), a_peer(**FAR), []),
+        (own(everywhere=(OTHER,), created=LATER), a_peer(**FAR), []),
+        # The same target of another namespace is another one.
+        (own(**ALONE, everywhere=(SPLITTER,)), a_peer(**FAR), []),
+        (own(everywhere=(SPLITTER,), created=LATER), a_peer(**FAR, deleting=True), []),
+        # In a file without a namespace they are taken to be in one.
+        (own(namespace="", created=LATER), a_peer(namespace="far"), TARGET),
+    ],
+)
+def test_of_another_namespace_one_is_a_rival_where_routes_of_one_name_are_one_thing(
+    own, other, taken
+):
+    assert fields(own, other) == taken
+
+
+def test_the_problem_names_the_other_namespace_and_why_that_matters():
+    (problem,) = rivalry(own(everywhere=(SPLITTER,), created=LATER), [a_peer(**FAR)])
+    assert str(problem) == (
+        "spec.service.name: 'podinfo': name another service: each Splitter of a name is the same one "
+        "in every namespace, and that of far/other has this name already"
+    )
 
 
 def test_the_problem_names_the_other_and_what_to_do():

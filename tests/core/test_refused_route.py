@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from canary.api.status import CanaryStatus, Outcome, Pause, Phase
+from canary.api.status import CanaryStatus, Outcome, Pause, Phase, Stage
 from canary.core import waits
 from canary.core.actions import RouteTraffic, ScaleTarget
 from canary.core.facts import Facts
@@ -32,8 +32,22 @@ def test_holds_the_weight_and_says_why(weight):
     assert held.status.condition("Stalled").status == "True"
     assert RouteTraffic(traffic=Traffic(weight=weight)) in held.actions
     again = decided(a_spec(), held.status, refused(routed=routed), at(61))
-    assert (again.status, again.wake_at) == (held.status, at(660))
+    assert (again.status, again.wake_at) == (held.status, at(360))
     assert [notice.reason for notice in again.status.notices] == ["RouteRefused"]
+
+
+def test_is_an_alert_once_where_it_lasts():
+    spec, held = a_spec(), decided(a_spec(), in_run(), refused(), at(60))
+    early = decided(spec, held.status, refused(), at(359))
+    assert [each.alert for each in early.status.notices] == [False]
+    late = decided(spec, early.status, refused(), at(360))
+    (_, alert) = late.status.notices
+    assert (alert.reason, alert.alert, alert.severity) == ("RouteRefused", True, "warn")
+    assert alert.message == f"Still holding after 5m: waiting for the route to be accepted: {SAID}"
+    again = decided(spec, late.status, refused(), at(400))
+    assert (len(again.status.notices), again.wake_at) == (2, at(660))
+    taken = decided(spec, again.status, up(), at(401))
+    assert taken.status.stage.name is not Stage.REFUSED
 
 
 def test_asks_nobody_meanwhile():

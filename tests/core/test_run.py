@@ -316,10 +316,29 @@ class TestLooking:
         unready = decided(a_spec(), first.status, up(target=a_workload(available=1)), at(300))
         assert reason(unready) == waits.CANARY_NOT_READY
         again = decided(a_spec(), unready.status, up(), at(590), Verdict.INCONCLUSIVE)
-        assert told(again) == ["AnalysisInconclusive", "CanaryNotReady", "WaitEnded"]
+        assert told(again) == [
+            "AnalysisInconclusive",
+            "CanaryNotReady",
+            "AnalysisInconclusive",
+            "WaitEnded",
+        ]
         assert again.status.waiting_for.deadline == at(600)
         late = decided(a_spec(), again.status, up(), at(600), Verdict.INCONCLUSIVE)
         assert late.status.history[0].reason == "AnalysisInconclusive"
+
+    def test_no_verdict_for_long_is_an_alert_once(self):
+        status = in_run()
+        for second in (0, 60, 290, 300, 360):
+            status = decided(a_spec(), status, up(), at(second), Verdict.INCONCLUSIVE).status
+        first, alert = status.notices
+        assert (first.alert, alert.alert, alert.severity) == (False, True, "warn")
+        assert (alert.reason, alert.at) == ("AnalysisInconclusive", at(300))
+        assert alert.message.startswith("Still holding after 5m: ")
+        passed = decided(a_spec(), status, up(), at(400)).status
+        for second in (500, 800):
+            passed = decided(a_spec(), passed, up(), at(second), Verdict.INCONCLUSIVE).status
+        # A hold that begins anew is another one.
+        assert [each.at for each in passed.notices if each.alert] == [at(300), at(800)]
 
     def test_a_verdict_ends_the_wait_for_one(self):
         held = decided(a_spec(), in_run(), up(), at(0), Verdict.INCONCLUSIVE)

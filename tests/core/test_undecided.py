@@ -201,3 +201,26 @@ def test_nor_does_a_pause():
     held = run(a_spec_with(TEN), (1, checks(OPEN, PASS))).status
     situation = Situation.of(a_spec_with(TEN), held, facts(), at(600))
     assert situation.stand_still(at(300)).status.metrics[0].undecided_since == at(360)
+
+
+def test_one_that_lasts_is_an_alert_once():
+    spec = a_spec_with({"after": "20m"}, threshold=9)
+    looks = [(minute, checks(OPEN, PASS)) for minute in (1, 5, 6, 7)]
+    held = run(spec, *looks).status
+    first, alert = held.notices
+    assert (first.alert, alert.alert, alert.severity) == (False, True, "warn")
+    assert (alert.reason, alert.at) == (ANALYSIS_INCONCLUSIVE, at(360))
+    assert alert.message == "Still holding after 5m: request-success-rate says so"
+    # A hold that begins anew is another one.
+    anew = [(8, checks(FAIL, PASS)), (9, checks(OPEN, PASS)), (14, checks(OPEN, PASS))]
+    again = run(spec, *anew, before=held).status
+    assert [each.at for each in again.notices if each.alert] == [at(360), at(840)]
+
+
+def test_what_is_noted_of_it_ends_with_its_step():
+    held = run(a_spec_with(TEN), (1, checks(OPEN, PASS))).status
+    assert held.run is not None
+    assert [each.reason for each in held.run.holds] == ["Unproven"]
+    moved = run(a_spec_with(TEN), (11, checks(OPEN, PASS)), before=held).status
+    assert moved.run is not None
+    assert moved.run.holds == ()

@@ -18,10 +18,11 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.dashboard.process import Laptop, on_laptop
 from canary.demo import manifests
-from canary.demo.embedded import CRD, NAMESPACE
+from canary.demo.embedded import NAMESPACE
 from tests.cli.leases import create_lease
 from tests.controller.running import until
 from tests.dashboard.browsing import FLAGS, PATIENCE_MS, find_chromium, use_packages
+from tests.definitions import define
 from tests.views.fleet import MANIFESTS
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
@@ -62,11 +63,10 @@ async def kubeconfig(server: EmbeddedApiServer, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def cluster(kubeconfig: Path) -> AsyncIterator[Cluster]:
+async def cluster(server: EmbeddedApiServer, kubeconfig: Path) -> AsyncIterator[Cluster]:
     """A cluster with all Canaries of the fleet in the namespace `web`, and a controller's Lease."""
     async with Cluster.connect(kubeconfig=str(kubeconfig)) as cluster:
-        for crd in crds().values():
-            await cluster.create(crd, CRD)
+        await define(server, cluster, crds().values())
         await cluster.create(manifests.namespace("web"), NAMESPACE)
         for each in MANIFESTS:
             await cluster.create({**each, "metadata": each["metadata"] | {"uid": ""}}, CANARY)

@@ -1,6 +1,7 @@
 """Commands that a page gives: whose they are, what they say, and from where they are refused."""
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from canary.api.annotations import PREFIX
@@ -99,9 +101,20 @@ async def test_a_command_is_left_signed_and_the_page_shows_that_it_waits(opened:
     await until(shown)
 
 
-async def test_a_command_of_the_gates_page_leads_back_to_it(opened: Opened):
+def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, ...]]:
+    """Give who did what to what, and with which result."""
+    fields = ("user", "verb", "canary", "result")
+    entries = [each for each in caplog.records if hasattr(each, "verb")]
+    return [tuple(getattr(each, name) for name in fields) for each in entries]
+
+
+async def test_a_command_of_the_gates_page_leads_back_to_it(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
     form = await filled(opened, "cart") | {"subject": "confirm-promotion", "back": "gates"}
     assert (await send(opened, "cart", "reject", form)).headers["Location"] == "/gates"
+    assert logged(caplog) == [("alice", "reject", "web/cart", "left")]
 
 
 async def test_another_page_or_session_gives_no_command(opened: Opened):
@@ -228,10 +241,12 @@ async def test_a_change_is_shown_before_the_events_are_read(
 
 
 async def test_what_the_api_server_refuses_is_said_in_words(
-    server: EmbeddedApiServer, cluster: Cluster, tmp_path: Path
+    server: EmbeddedApiServer, cluster: Cluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
+    caplog.set_level(logging.INFO)
     refusal = answer(403, {"kind": "Status", "message": "alice lacks the verb pause"})
     async with behind(server, tmp_path, ("PATCH .*/canaries/shop", refusal)) as opened:
         sent = await send(opened, "shop", "pause", await filled(opened, "shop"))
         assert sent.status == 403
         assert "alice lacks the verb pause" in await sent.text()
+    assert logged(caplog) == [("alice", "pause", "web/shop", "refused")]

@@ -11,7 +11,7 @@ import pytest
 
 from canary.api.status import MetricStatus, Phase
 from canary.dashboard.process import Laptop
-from tests.builders import a_status
+from tests.builders import a_run, a_status
 from tests.controller.running import until
 from tests.dashboard.browsing import PATIENCE_MS, use_packages
 from tests.dashboard.conftest import CANARY, Opened
@@ -78,6 +78,14 @@ class Tab:
         wider = int(await self.page.evaluate(f"{element}.scrollWidth - {element}.clientWidth"))
         return max(wider, 0)
 
+    async def cut(self) -> list[str]:
+        """Name the tables of which a part is out of sight until they are moved sideways."""
+        found: list[str] = await self.page.evaluate(
+            "[...document.querySelectorAll('.wide')].filter(each => each.scrollWidth > each.clientWidth)"
+            ".map(each => each.getAttribute('aria-label'))"
+        )
+        return found
+
 
 async def tab(chromium: Any, laptop: Laptop, *, width: str = "desk", colours: str = "light") -> Tab:
     """Open a tab that is let in."""
@@ -116,7 +124,11 @@ async def go_on(opened: Opened, steps: int = 4) -> None:
         )  # fmt: skip
         status = a_status(
             Phase.PROGRESSING, weight=10 * number, step=number, steps=5,
-            failed_checks=int(number >= 3), metrics=metrics,
+            failed_checks=int(number >= 3), metrics=metrics, step_started_at=at,
+            run=a_run(
+                pre_rollout_passed=True, step=number, step_since=at,
+                next_analysis_at=at + timedelta(minutes=1),
+            ),
         )  # fmt: skip
         await opened.change("shop", status)
 
@@ -142,6 +154,7 @@ async def test_every_page_is_sound_in_every_width_and_colour(
             found = {
                 "barriers": await shown.barriers(),
                 "overflow": await shown.overflow(),
+                "cut": await shown.cut() if width != "desk" else [],
                 "said": shown.said,
             }
             wrong |= {name: found} if any(found.values()) else {}

@@ -6,8 +6,16 @@ from datetime import timedelta
 import pytest
 
 from analysis.model import Bounds
-from canary.dashboard.charts import HEIGHT, WIDTH, Chart, metric_chart, share_chart
+from canary.dashboard.charts import (
+    HEIGHT,
+    WIDTH,
+    Chart,
+    ends_chart,
+    metric_chart,
+    share_chart,
+)
 from canary.dashboard.recent import SeenShare, SeenValue
+from canary.simulation.summary import Ends
 from tests.views.fleet import NOW
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -86,3 +94,24 @@ def test_a_share_that_is_seen_is_a_line_of_its_own():
     assert chart is not None
     assert (len(chart.lines), chart.description) == (2, "50 % asked, 33 % seen")
     assert share_chart([], NOW) is None
+
+
+def test_releases_that_end_are_stairs_that_rise_with_each_end():
+    ends = Ends(label="twice as often", of=4, rolled_back=(60.0, 60.0, 1800.0), promoted=(3600.0,))
+    chart = ends_chart(ends, timedelta(hours=1))
+    rolled_back, promoted = map(places, chart.lines)
+    heights = [y for _, y in rolled_back]
+    assert heights == sorted(heights, reverse=True)
+    assert rolled_back[-1][0] == promoted[-1][0] == chart.last[0]
+    assert chart.last[1] == heights[-1]
+    assert chart.description == ("75 % rolled back (solid), 25 % promoted (dashed), of 4 releases")
+    assert chart.rows == (("1m", "50 %"), ("30m", "75 %"))
+    assert (chart.begins, chart.ends) == ("0s", "1h")
+
+
+def test_where_no_release_ends_the_line_stays_at_nothing():
+    chart = ends_chart(
+        Ends(label="as often", of=3, rolled_back=(), promoted=()), timedelta(hours=1)
+    )
+    assert {y for _, y in places(chart.lines[0])} == {chart.levels[0].y}
+    assert chart.rows == ()

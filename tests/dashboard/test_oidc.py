@@ -21,7 +21,7 @@ from canary.dashboard.oidc_door import LOGIN_COOKIE, LOGIN_SECONDS
 from canary.dashboard.process import for_many
 from canary.dashboard.ways import by_oidc
 from canary.demo import manifests
-from canary.demo.embedded import CRD, NAMESPACE
+from canary.demo.embedded import NAMESPACE
 from tests.controller.running import until
 from tests.dashboard.browsing import PATIENCE_MS, use_packages
 from tests.dashboard.conftest import CANARY
@@ -39,6 +39,7 @@ from tests.dashboard.issuer import (
     unsigned,
 )
 from tests.dashboard.test_browser import Tab
+from tests.definitions import define
 from tests.views.fleet import STATUSES, manifest
 from tidegate_embedded.apiserver import EmbeddedApiServer
 from tidegate_embedded.network import free_port
@@ -87,8 +88,7 @@ async def trusting(tmp_path: Path) -> AsyncIterator[Trusting]:
             redirect_url=f"http://127.0.0.1:{port}/oidc/callback", scopes=("groups",),
         )  # fmt: skip
         async with Cluster.connect(kubeconfig=str(path)) as own:
-            for crd in crds().values():
-                await own.create(crd, CRD)
+            await define(server, own, crds().values())
             await own.create(manifests.namespace("web"), NAMESPACE)
             made = manifest("shop", STATUSES["shop"])
             made["metadata"] |= {"uid": ""}

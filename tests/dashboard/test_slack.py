@@ -1,5 +1,6 @@
 """Gates answered by buttons in Slack: by its socket and by its signed requests, with the person's rights."""
 
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -170,8 +171,15 @@ async def test_who_is_taken_out_of_the_identities_may_answer_no_more(chat: Chatt
     ids=str,
 )
 async def test_what_a_person_may_not_do_is_not_done_for_them(
-    chat: Chatted, pattern: str, status: int, body: dict, told: str
+    chat: Chatted,
+    pattern: str,
+    status: int,
+    body: dict,
+    told: str,
+    caplog: pytest.LogCaptureFixture,
 ):
+    caplog.set_level(logging.INFO)
+
     async def refuse(_: Proxy, __: web.Request) -> web.StreamResponse:
         return web.json_response(body, status=status)
 
@@ -181,6 +189,9 @@ async def test_what_a_person_may_not_do_is_not_done_for_them(
     assert (word.kind, told in word.text) == ("person", True), word.text
     assert await chat.given() == []
     assert (await chat.world.status())["phase"] == "WaitingPromotion"
+    known = "selfsubjectreviews" not in pattern
+    logged = [(each.verb, each.result) for each in caplog.records if hasattr(each, "result")]
+    assert logged == [("approve", "refused")] * known
 
 
 async def test_a_socket_that_breaks_is_opened_again(chat: Chatted):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,24 @@ from canary.cluster.cluster import Cluster
 from canary.cluster.credentials import for_bearer
 from canary.core.signature import Signature
 from canary.dashboard.cookies import COOKIE
+from canary.dashboard.doors import Door
 from canary.dashboard.process import for_many
-from canary.dashboard.token_door import MOST_FAILURES
+from canary.dashboard.rights import KEPT_SECONDS
+from canary.dashboard.sessions import Sessions
+from canary.dashboard.token_door import MOST_FAILURES, TokenDoor
 from canary.dashboard.ways import Way, by_token
 from canary.demo import manifests
-from canary.demo.embedded import CRD, NAMESPACE
+from canary.demo.embedded import NAMESPACE
 from tests.controller.faults import Fault, Proxy, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
 from tests.controller.running import until
 from tests.dashboard.browsing import PATIENCE_MS, use_packages
 from tests.dashboard.conftest import CANARY
 from tests.dashboard.test_browser import Tab
+from tests.definitions import define
 from tests.views.fleet import STATUSES, manifest
 from tidegate_embedded.apiserver import EmbeddedApiServer
+from tidegate_embedded.network import free_port
 
 OWN, ALICE, BOB = "the-dashboards-own", "alices-token", "bobs-token"
 SAME = {"Sec-Fetch-Site": "same-origin"}
@@ -70,6 +75,11 @@ async def login(
     )
 
 
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
 def listing(lists: dict[str, set[str]]) -> Fault:
     """Answer who may list Canaries where."""
 
@@ -100,8 +110,7 @@ async def a_dashboard(
             Cluster.connect(kubeconfig=str(admin)) as cluster,
             Cluster.connect(kubeconfig=str(path)) as own,
         ):
-            for crd in crds().values():
-                await cluster.create(crd, CRD)
+            await define(server, cluster, crds().values())
             for namespace, name in (("web", "shop"), ("pay", "cart")):
                 await cluster.create(manifests.namespace(namespace), NAMESPACE)
                 made = manifest(name, STATUSES[name])
@@ -138,6 +147,17 @@ async def test_a_token_lets_in_and_is_nowhere_to_be_seen(shared: Shared):
         page = await (await browser.get("/")).text()
         assert "alice" in page
         assert ALICE not in page + cookie
+
+
+async def test_a_portal_that_is_named_may_show_the_pages_in_a_frame(tmp_path: Path):
+    portals = ("https://portal.example.com", "http://localhost:3000")
+    async with (
+        a_dashboard(tmp_path, by_token, frame_ancestors=portals) as shared,
+        shared.browser() as browser,
+    ):
+        for path in ("/login", "/", "/healthz", "/static/nothing"):
+            policy = (await browser.get(path)).headers["Content-Security-Policy"].split("; ")
+            assert f"frame-ancestors {' '.join(portals)}" in policy, path
 
 
 async def test_who_is_not_logged_in_is_led_to_the_login(shared: Shared):
@@ -179,6 +199,30 @@ async def test_each_sees_what_their_token_may_list(shared: Shared):
         assert "web" not in await (await bob.get("/")).text()
 
 
+async def test_who_loses_a_right_sees_nothing_more_of_it_on_an_open_page(tmp_path: Path):
+    seconds = 0.0
+
+    @asynccontextmanager
+    async def way(sessions: Sessions, cluster: Cluster, _now: object) -> AsyncIterator[Door]:
+        async with cluster.for_others() as as_bearer:
+            yield TokenDoor(sessions, as_bearer, clock=lambda: seconds)
+
+    async with a_dashboard(tmp_path, way) as shared, shared.logged_in(BOB) as bob:
+        fleet, cart = await bob.get("/live/fleet"), await bob.get("/live/c/pay/cart")
+        assert b"cart" in await fleet.content.readuntil(b"\n\n")
+        assert cart.status == 200
+        shared.lists[BOB] = set()
+        seconds += KEPT_SECONDS
+        labels = {"metadata": {"labels": {"seen": "no-more"}}}
+        await shared.cluster.merge_patch(CANARY, "pay", "cart", labels)
+        # The page of one Canary is over, and that of all has it no more.
+        async for _ in cart.content:
+            pass
+        while b"cart" in (said := await fleet.content.readuntil(b"\n\n")) or b"html" not in said:
+            pass
+        assert (await bob.get("/live/c/pay/cart")).status == 404
+
+
 async def test_a_command_carries_the_token_and_the_name_of_who_gives_it(shared: Shared):
     async with shared.logged_in(BOB) as bob:
         page = await (await bob.get("/c/pay/cart")).text()
@@ -212,6 +256,26 @@ async def test_a_token_that_is_revoked_ends_the_session(shared: Shared):
         assert (await browser.get("/")).status == 401
         again = await browser.get("/", allow_redirects=False)
         assert again.headers["Location"] == "/login"
+
+
+async def test_a_page_left_open_over_a_restart_shows_nothing_before_its_person_logs_in_again(
+    tmp_path: Path,
+):
+    port = free_port()
+    async with AsyncExitStack() as stack:
+        async with a_dashboard(folder(tmp_path / "before"), by_token, port=port) as before:
+            alice = await stack.enter_async_context(before.logged_in(ALICE))
+            live = await alice.get("/live/fleet")
+            assert b"shop" in await live.content.readuntil(b"\n\n")
+        with suppress(aiohttp.ClientPayloadError):
+            await live.content.read()
+        async with a_dashboard(folder(tmp_path / "after"), by_token, port=port):
+            # Who is told so opens no stream again by itself.
+            assert (await alice.get("/live/fleet")).status == 401
+            answer = await alice.get("/", allow_redirects=False)
+            assert "/login" in answer.headers["Location"]
+            assert (await login(alice, ALICE)).status == 303
+            assert (await alice.get("/live/fleet")).status == 200
 
 
 async def test_a_logout_ends_the_session_and_its_streams(shared: Shared):

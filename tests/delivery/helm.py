@@ -31,6 +31,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
         'slack={"secretName":"chat","tokenKey":"token","channel":"releases"}',
         'networkPolicy={"enabled":true,"metricsFrom":[{"namespaceSelector":{}}]}',
         'podLabels={"team":"harbour"}',
+        'flowControl={"enabled":true,"shares":40}',
         (
             'dashboard={"enabled":true,"rootPath":"/gate","slack":{"app":"A0APP","workspaces":["T0WORK"],'
             '"secretName":"slack","identities":{"T0WORK/U0":{"user":"alice"}}}}'

@@ -182,14 +182,39 @@ async def granted(
         f"watchNamespaces={json.dumps(list(namespaces))}",
     )
     objects = role_objects(*given, release=release, namespace=namespace)
+    await _create(place, objects, (namespace, *namespaces))
+    return await account_kubeconfig(place, folder, release=release, namespace=namespace)
+
+
+def routes_account(release: str = RELEASE) -> str:
+    """Give the name of the release's account in the cluster of the routes."""
+    return f"{release}-routes"
+
+
+def routes_role_objects(
+    *, release: str = RELEASE, routers: Sequence[str] = ("istio",)
+) -> list[Manifest]:
+    """Render what the chart's page has applied in the cluster of the routes."""
+    values = ("routesCluster.role=true", f"routers={json.dumps(list(routers))}")
+    rendered = render(*values, release=release, namespace=NAMESPACE)
+    account = routes_account(release)
+    return [each for each in rendered if each["metadata"]["name"] == account]
+
+
+async def granted_routes(place: Place, folder: Path, *, release: str = RELEASE) -> Path:
+    """Create the chart's account and role in the cluster of the routes; give a kubeconfig of it."""
+    await _create(place, routes_role_objects(release=release), (NAMESPACE,))
+    return await account_kubeconfig(place, folder, release=routes_account(release))
+
+
+async def _create(place: Place, objects: Iterable[Manifest], namespaces: Iterable[str]) -> None:
     async with place.client() as client:
-        for name in dict.fromkeys((namespace, *namespaces)):
+        for name in dict.fromkeys(namespaces):
             manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             await _apply(client, f"/api/v1/namespaces/{name}", manifest)
         for each in objects:
             path = _PATHS[each["kind"]].format(each["metadata"].get("namespace", ""))
             await _apply(client, path + each["metadata"]["name"], each)
-    return await account_kubeconfig(place, folder, release=release, namespace=namespace)
 
 
 async def account_kubeconfig(

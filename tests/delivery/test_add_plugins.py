@@ -26,6 +26,7 @@ LEFT = shutil.ignore_patterns("__pycache__", ".hypothesis")
 RENDERED = (
     "README.md",
     "charts/tidegate/files/rights.yaml",
+    "docs/gates.md",
     "docs/judges.md",
     "docs/metrics.md",
     "docs/plugins.md",

@@ -649,6 +649,19 @@ def test_a_network_policy_lets_through_what_is_measured_and_hooks_to_any_pod(ren
     assert pods == {"to": [{"namespaceSelector": {}}]}
 
 
+def test_the_api_server_takes_requests_of_the_controller_from_a_queue_of_their_own(render):
+    level = "PriorityLevelConfiguration", "/tidegate"
+    assert level not in render()
+    objects = render('flowControl={"enabled":true,"shares":40,"precedence":900}', "replicaCount=2")
+    schema = objects["FlowSchema", "/tidegate"]["spec"]
+    assert schema["priorityLevelConfiguration"]["name"] == objects[level]["metadata"]["name"]
+    assert objects[level]["spec"]["limited"]["nominalConcurrencyShares"] == 40
+    assert schema["matchingPrecedence"] == 900
+    (subject,) = schema["rules"][0]["subjects"]
+    account = objects["ServiceAccount", "gates/tidegate"]["metadata"]
+    assert subject["serviceAccount"] == {each: account[each] for each in ("name", "namespace")}
+
+
 def test_a_service_monitor_finds_the_service_and_its_port(render):
     key = "ServiceMonitor", "gates/tidegate"
     assert key not in render()

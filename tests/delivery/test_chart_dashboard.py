@@ -86,12 +86,14 @@ def test_the_services_of_controller_and_dashboard_find_their_own_pods():
 
 
 def test_the_command_takes_every_argument_of_the_pod():
-    values = 'dashboard={"enabled":true,"readOnly":true,"rootPath":"/gate/way"}'
+    portals = ("https://portal.example.com", "https://other.example.com:8443")
+    values = but({"enabled": True}, readOnly=True, rootPath="/gate/way", frameAncestors=portals)
     pod = named(values, 'watchNamespaces=["shop"]')["Deployment"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     name, *arguments = container["args"]
     assert name == dashboard.name
-    dashboard.make_context(name, list(arguments))
+    given = dashboard.make_context(name, list(arguments)).params
+    assert given["frame_ancestors"] == portals
     assert {"--read-only", "--root-path=/gate/way"} <= set(arguments)
     assert container["readinessProbe"]["httpGet"]["path"] == "/gate/way/readyz"
     assert container["livenessProbe"]["httpGet"]["path"] == "/gate/way/healthz"

@@ -132,12 +132,15 @@ def test_a_release_is_installed_upgraded_and_removed_and_canaries_stay(
     created = api.post(canaries, json=canary)
     assert created.status_code == 201, created.text
 
-    scope = ('watchNamespaces=["shop"]', "replicaCount=2", 'shards="auto"')
+    flow = 'flowControl={"enabled":true}'
+    scope = ('watchNamespaces=["shop"]', "replicaCount=2", 'shards="auto"', flow)
     helm("upgrade", "tidegate", str(CHART), *as_flags(scope))
     assert found(deployment)["spec"]["replicas"] == 2
     assert found("/apis/rbac.authorization.k8s.io/v1/clusterroles/tidegate") is None
     assert found("/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles/tidegate")
     assert found("/apis/policy/v1/namespaces/gates/poddisruptionbudgets/tidegate")
+    queued = found("/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/tidegate")
+    assert queued["spec"]["priorityLevelConfiguration"]["name"] == "tidegate"
 
     helm("upgrade", "tidegate", str(newer_chart(tmp_path)), *as_flags(scope))
     (container,) = found(deployment)["spec"]["template"]["spec"]["containers"]

@@ -18,14 +18,19 @@ from analysis.providers.store import OPTIONS, StoreProvider
 from canary.monitoring.alerts import ALERTS
 from canary.monitoring.catalogue import CATALOGUE
 from canary.notifiers import NOTIFIERS
+from canary.notifiers.settings import written
 from canary.routers import ROUTERS, router_for
 from canary.scalers import SCALERS
 from canary.targets import TARGETS
+from tests.docs import platform
 from tests.docs.pages import DOCS, ROOT
 
 PAGES = (
     ROOT / "README.md",
-    *(DOCS / f"{name}.md" for name in ("judges", "metrics", "monitoring", "plugins", "routers")),
+    *(
+        DOCS / f"{name}.md"
+        for name in ("beside", "gates", "judges", "metrics", "monitoring", "plugins", "routers")
+    ),
 )
 #: Each family, and the field that names its plug-ins.
 FAMILIES: tuple[tuple[PluginTable[Any], str], ...] = (
@@ -67,6 +72,16 @@ def _families() -> Iterator[tuple[str, ...]]:
         yield PLUGIN_NOUNS[table.group], field, f"`{table.group}`", _names(table)
 
 
+def _settings() -> Iterator[tuple[str, ...]]:
+    """Say what can be chosen of receivers, what holds without a choice, and what it does."""
+    yield "`type`", "setting", "values", "what it does"
+    yield ("---",) * 4
+    for name in NOTIFIERS.names():
+        for each in getattr(NOTIFIERS.load(name), "settings", ()):
+            values = ", ".join(f"`{written(value)}`" for value in each.values)
+            yield f"`{name}`", f"`{each.name}`", values, each.text
+
+
 def _built_in() -> Iterator[tuple[str, ...]]:
     yield "named in a manifest", "built in"
     yield ("---",) * 2
@@ -81,6 +96,13 @@ def _routers() -> Iterator[tuple[str, ...]]:
         summary = (ROUTERS.load(name).__doc__ or "").splitlines()[0]
         kinds = ", ".join(f"`{kind.kind}`" for kind in router_for(name).writes)
         yield f"`{name}`", summary, kinds
+
+
+def _platform() -> Iterator[tuple[str, ...]]:
+    yield "what", "what tidegate does", "more"
+    yield ("---",) * 3
+    for row in platform.ROWS:
+        yield row.what, row.does, row.link
 
 
 def _stores() -> Iterator[tuple[str, ...]]:
@@ -174,8 +196,10 @@ _TABLES = {
     "built-in": _built_in,
     "routers": _routers,
     "own-metrics": _own_metrics,
+    "platform": _platform,
     "judged": _judged,
     "queries": _queries,
+    "receiver-settings": _settings,
     "stores": _stores,
     "verified": _verified,
 }

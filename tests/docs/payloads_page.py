@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from textwrap import dedent
+from types import UnionType
 from typing import Any, get_type_hints
 
 from canary.api.annotations import IMAGES, REVISION, STEP, WEIGHT
@@ -15,10 +16,21 @@ from canary.controller.canaries import CanaryObject
 from canary.controller.events import EventSource, RecordedEvent, event_of
 from canary.controller.payloads import notice_payload
 from canary.controller.reading import CanaryReader
+from canary.controller.wholes import whole_of
 from canary.hooks.payload import EventMetadata, HookPayload
 from canary.notifiers import Alert
-from canary.notifiers.cloudevents import CloudEvent, event
-from canary.notifiers.payload import AlertField, AlertPayload, payload
+from canary.notifiers.cdevents import CDEvent, cdevent
+from canary.notifiers.cloudevents import CarriedEvent, CloudEvent, carried, event
+from canary.notifiers.payload import (
+    AlertField,
+    AlertLinks,
+    AlertPayload,
+    RunPayload,
+    WholePayload,
+    payload,
+    whole_payload,
+)
+from canary.notifiers.posting import as_sent
 from canary.notifiers.webhook import SIGNATURE
 from tests.docs.pages import DOCS, slug
 
@@ -40,7 +52,12 @@ MODELS: tuple[type, ...] = (
     EventMetadata,
     AlertPayload,
     AlertField,
+    WholePayload,
+    RunPayload,
+    AlertLinks,
     CloudEvent,
+    CarriedEvent,
+    CDEvent,
     RecordedEvent,
     EventSource,
 )
@@ -49,7 +66,12 @@ _HEADINGS: Mapping[type, str] = {
     EventMetadata: "A call that tells what has happened",
     AlertPayload: "An alert",
     AlertField: "A field of an alert",
+    WholePayload: "The whole of an alert",
+    RunPayload: "A run of an alert",
+    AlertLinks: "The links of an alert",
     CloudEvent: "A CloudEvent",
+    CarriedEvent: "A CloudEvent with a CDEvent",
+    CDEvent: "A CDEvent",
     RecordedEvent: "An event in the cluster",
     EventSource: "The source of an event",
 }
@@ -61,7 +83,15 @@ _BELOW: Mapping[type, str] = {
     AlertPayload: "Sent by AlertProviders of the type `webhook`, and by `TIDEGATE_ALERT_WEBHOOK`. "
     "Any 2xx is success; 429, 5xx and a receiver that is down are tried again for an hour. "
     "[Troubleshooting](troubleshooting.md) explains each reason.",
+    WholePayload: "Sent by AlertProviders of the type `webhook` with "
+    "[`version: 2`](gates.md#what-else-can-be-chosen-of-a-receiver) in their `settings`. The whole "
+    "is what the status says when the controller first sends the alert; a repeat after a restart of "
+    "the controller may say more. `view` has 48 KiB at most: of a Canary with more to say, the "
+    "oldest runs and commands are left out first. It holds nothing of a Secret.",
     CloudEvent: "Sent by AlertProviders of the type `cloudevents`, in structured mode.",
+    CarriedEvent: "Sent as well by AlertProviders of the type `cloudevents` with "
+    "[`format: cdevents`](gates.md#what-else-can-be-chosen-of-a-receiver) in their `settings`, for "
+    "the reasons `Promoted` and `RolledBack` where an image of the promoted revision has a digest.",
     RecordedEvent: "`kubectl describe` and `tidegate events` show them.",
 }
 ANNOTATIONS: Mapping[str, str] = {
@@ -116,6 +146,9 @@ def fields_of(model: type) -> dict[str, str]:
 def examples() -> dict[type, Any]:
     """Give what the code sends of one rollback."""
     alert, record, notice = _alert(), _record(), _notice()
+    whole = json.loads(as_sent(whole_payload(alert)))
+    told = cdevent(alert, event(alert)["source"])
+    assert told is not None
     called = json.loads(notice_payload(record, "eu-1", notice, {"team": "carts"}).as_json())
     written = dict(event_of(record, notice))
     return {
@@ -123,7 +156,12 @@ def examples() -> dict[type, Any]:
         EventMetadata: called["metadata"],
         AlertPayload: payload(alert),
         AlertField: payload(alert)["fields"][0],
+        WholePayload: {name: whole[name] for name in fields_of(WholePayload)},
+        RunPayload: whole["run"],
+        AlertLinks: whole["links"],
         CloudEvent: event(alert) | {"data": {"id": alert.id, "…": "as above"}},
+        CarriedEvent: carried(told),
+        CDEvent: told,
         RecordedEvent: written,
         EventSource: written["source"],
     }
@@ -154,6 +192,9 @@ def _type(hint: Any) -> str:
     """Say what a field holds, with a link to its table where it has one."""
     if hint in MODELS:
         return f"[object](#{slug(_HEADINGS[hint])})"
+    several = [each for each in getattr(hint, "__args__", ()) if each is not type(None)]
+    if isinstance(hint, UnionType):
+        return f"{_type(several[0])} or null"
     origin, arguments = getattr(hint, "__origin__", None), getattr(hint, "__args__", ())
     if origin is list:
         return f"[list of objects](#{slug(_HEADINGS[arguments[0]])})"
@@ -165,6 +206,7 @@ def _type(hint: Any) -> str:
 # ----------------------------------------------------------------------------------- the example
 
 _MESSAGE = "Rolled back: request-duration 612 ms, at most 500 ms, 3 of 3"
+_DASHBOARD = "https://tidegate.example.com"
 _IMAGES = "shop:6.0 → shop:6.1"
 
 
@@ -182,9 +224,14 @@ def _alert() -> Alert:
         step=2,
         revision="7f3a9c",
         images=_IMAGES,
+        serving=f"registry.example.com/web/shop:6.0@sha256:{'19bc04' * 10}19bc",
         cluster="eu-1",
+        logs="https://grafana.example.com/explore?app=shop",
+        runbook="https://wiki.example.com/runbooks/RolledBack",
+        traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         run=41,
-        link="https://tidegate.example.com/c/shop/shop",
+        link=f"{_DASHBOARD}/c/shop/shop",
+        whole=whole_of(_record(), 41, _DASHBOARD),
         fields=(("Images", _IMAGES), ("Revision", "7f3a9c")),
         at=MOMENT,
     )
@@ -209,7 +256,31 @@ def _record() -> CanaryObject:
             "kind": "Canary",
             "metadata": metadata,
             "spec": spec,
-            "status": {"phase": "Failed", "lastAppliedSpec": "7f3a9c"},
+            "status": {
+                "phase": "Failed",
+                "lastAppliedSpec": "7f3a9c",
+                "runs": 41,
+                "history": [
+                    {
+                        "revision": "7f3a9c",
+                        "images": _IMAGES,
+                        "outcome": "RolledBack",
+                        "reason": "ChecksFailed",
+                        "message": _MESSAGE,
+                        "startedAt": "2026-01-02T02:58:05Z",
+                        "durationSeconds": 360,
+                    },
+                    {
+                        "revision": "19bc04",
+                        "images": "shop:5.9 → shop:6.0",
+                        "outcome": "Promoted",
+                        "reason": "Promoted",
+                        "message": "Promoted: every step passed",
+                        "startedAt": "2025-12-30T10:00:00Z",
+                        "durationSeconds": 720,
+                    },
+                ],
+            },
         }
     )
 

@@ -14,12 +14,12 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from canary.api.kinds import DAEMON_SET, DEPLOYMENT, SERVICE, STATEFUL_SET, Manifest
+from canary.api.kinds import DAEMON_SET, DEPLOYMENT, SERVICE, STATEFUL_SET, Kind, Manifest
 from canary.demo.manifests import APP
 from canary.errors import NotFound
 from tests.controller.chat import create_chat, is_edit
 from tests.controller.faults import Proxy, reset
-from tests.controller.running import CANARY
+from tests.controller.running import CANARY, until
 from tests.hard.forked import Forked, command_line
 from tests.hard.worlds import HardWorld
 from tests.receiver import Answer, Receiver
@@ -202,16 +202,27 @@ class Life:
         )
 
     async def until_gone(self) -> None:
-        """Wait until there is no Canary."""
+        """Wait until there is no Canary, and the cluster has collected what it owned."""
         with suppress(NotFound):
             await self.until(lambda _: False, "gone")
+        await until(self._is_collected, "what the Canary owned is collected", seconds=SECONDS)
+
+    async def _is_collected(self) -> bool:
+        return not any(
+            owner["kind"] == CANARY.kind
+            for _, manifest in await self._left()
+            for owner in manifest["metadata"].get("ownerReferences") or ()
+        )
+
+    async def _left(self) -> list[tuple[Kind, Manifest]]:
+        kinds = (*KINDS, *self.world.route_kinds, *self.world.scaler_kinds)
+        return [(kind, each) for kind in kinds for each in await self.world.objects(kind)]
 
     async def remains(self) -> dict[str, Any]:
         """Tell what is left, without what differs from one life to the next."""
         return {
             f"{kind.kind}/{manifest['metadata']['name']}": timeless(manifest)
-            for kind in (*KINDS, *self.world.route_kinds, *self.world.scaler_kinds)
-            for manifest in await self.world.objects(kind)
+            for kind, manifest in await self._left()
         }
 
     async def events(self) -> Counter[str]:
@@ -246,7 +257,7 @@ class Life:
 
 def tells_a_span(message: str) -> bool:
     """Tell whether a message only says how long something takes: each death makes it longer."""
-    return message.startswith(("Still waiting", "No longer waiting"))
+    return message.startswith(("Still waiting", "Still holding", "No longer waiting"))
 
 
 def weight_of(route: Manifest) -> int:

@@ -17,11 +17,14 @@ from threading import Thread
 from typing import Self
 
 from canary.__main__ import run
+from canary.api.canary import Canary
 from canary.cli import main
 from canary.settings import Settings
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__, "canary.cli.run"])
+# What reads a Canary is made with the first one: here, for all of them.
+Canary.model_rebuild()
 
 
 class Forked:

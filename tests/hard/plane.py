@@ -63,6 +63,7 @@ class PlaneWorld(HardWorld):
     scaler_kinds = ()
     outages = 4
     crowd = 40
+    alone = True
 
     def __init__(self, shared: SharedPlane, directory: Path) -> None:
         super().__init__(directory, namespace=f"hard-{next(_NUMBERS)}")

@@ -70,10 +70,18 @@ class Replica:
         answer = await self._ask("/readyz")
         return answer is not None and answer.status_code == 200
 
+    def lapsed(self) -> bool:
+        """Tell whether it has lost its Lease, as it may where the machine is busy with others."""
+        return "lost leadership" in self.log.read_text()
+
     async def measured(self, series: str) -> float | None:
-        """Read one of its metrics that has no labels."""
+        """Read one of its series, as its page writes it with its labels."""
         answer = await self._ask("/metrics")
-        found = re.search(rf"^{series} (\S+)$", answer.text, re.MULTILINE) if answer else None
+        found = (
+            re.search(rf"^{re.escape(series)} (\S+)$", answer.text, re.MULTILINE)
+            if answer
+            else None
+        )
         return float(found[1]) if found else None
 
     async def _ask(self, path: str) -> httpx.Response | None:
@@ -102,18 +110,20 @@ class Replicas:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def start(self, *names: str) -> list[Replica]:
-        """Start replicas at once; give them when they are ready."""
+    async def start(self, *names: str, by: str = "") -> list[Replica]:
+        """Start replicas at once, by a proxy's address if there is one; give them when they are ready."""
         enter = self._stack.enter_async_context
-        started = [await enter(self._running(name)) for name in names]
+        started = [await enter(self._running(name, by)) for name in names]
         for each in started:
             await eventually(each.ready, f"{each.name} is ready")
         return started
 
     @asynccontextmanager
-    async def _running(self, name: str) -> AsyncIterator[Replica]:
+    async def _running(self, name: str, by: str) -> AsyncIterator[Replica]:
         port, log = free_port(), self.world.directory / f"{name}.log"
         settings = self._settings | {"listen": f"127.0.0.1:{port}"}
+        if by:
+            settings["kubeconfig"] = str(self.world.kubeconfig_by(by))
         environment = {f"TIDEGATE_{key.upper()}": value for key, value in settings.items()}
         log.unlink(missing_ok=True)
         process = Forked.started(replica, name, log=log, environment=environment)

@@ -9,7 +9,8 @@ first write, the second, and so on, until a life ends without a kill.
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ FROM_THE_BEGINNING = (WEIGHTED, ELSEWHERE)
 """Those that are killed while their Canary is set up, too."""
 LANES = 3
 """So many lives are lived at a time."""
+SETTLED_SECONDS = 300.0
+"""What two lives have left is the same by then, or never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +43,43 @@ class End:
     told: dict[str, Counter[str]]
 
 
-async def lived(
-    world: HardWorld, strategy: Strategy, due: Due, *, seen: bool = False, like: End | None = None
-) -> tuple[End, int, int]:
-    """Live a life; give what it left behind, how many writes landed, and how often it was killed.
+class Lived:
+    """A life that has come to its end, and what it leaves behind."""
 
-    With a life to be like, wait until what is left is as there.
+    def __init__(self, life: Life, *, before: int) -> None:
+        self.life = life
+        self.kept: End | None = None
+        self._before = before
+
+    @property
+    def writes(self) -> int:
+        """How many writes have landed since kills were due."""
+        return len(self.life.killer.writes) - self._before
+
+    @property
+    def kills(self) -> int:
+        """How often the controller was killed."""
+        return self.life.controller.kills
+
+    async def end(self) -> End:
+        """Tell what is left now, or was left when its world went."""
+        if self.kept is not None:
+            return self.kept
+        return End(
+            remains=await self.life.remains(),
+            routed=await self.life.routed(),
+            events=await self.life.events(),
+            told=self.life.told(),
+        )
+
+
+@asynccontextmanager
+async def lived(
+    world: HardWorld, strategy: Strategy, due: Due, *, seen: bool = False
+) -> AsyncIterator[Lived]:
+    """Live a life; its world is there as long as the context is open.
+
+    What follows from the end goes on meanwhile: a target is parked, and what was owned is collected.
     """
     await asyncio.to_thread(world.directory.mkdir, parents=True)
     async with world, receiving() as receiver, living(world, receiver, due=due, seen=seen) as life:
@@ -55,34 +89,28 @@ async def lived(
         before = 0 if strategy in FROM_THE_BEGINNING else len(life.killer.writes)
         life.killer.due = due
         await strategy.live(life)
-        end = await left_by(life)
-        if like is not None:
-            with_deadline = asyncio.get_running_loop().time() + 120
-            while end != like and asyncio.get_running_loop().time() < with_deadline:
-                await asyncio.sleep(0.1)
-                end = await left_by(life)
+        lived = Lived(life, before=before)
+        yield lived
         life.controller.check()
-        return end, len(life.killer.writes) - before, life.controller.kills
-
-
-async def left_by(life: Life) -> End:
-    return End(
-        remains=await life.remains(),
-        routed=await life.routed(),
-        events=await life.events(),
-        told=life.told(),
-    )
+        lived.kept = await lived.end()
 
 
 def without_repeats(weights: list[int]) -> list[int]:
     return [weight for weight, _ in itertools.groupby(weights)]
 
 
-def same(found: End, wanted: End, what: str) -> None:
-    assert found.routed == wanted.routed, what
-    assert found.remains == wanted.remains, what
-    assert found.events == wanted.events, what
-    assert found.told == wanted.told, what
+async def same(found: Lived, wanted: Lived, what: str) -> None:
+    """Wait until both lives have left the same, and claim it."""
+    deadline = asyncio.get_running_loop().time() + SETTLED_SECONDS
+    while True:
+        left, meant = await found.end(), await wanted.end()
+        if left == meant or asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(0.1)
+    assert left.routed == meant.routed, what
+    assert left.remains == meant.remains, what
+    assert left.events == meant.events, what
+    assert left.told == meant.told, what
 
 
 @pytest.mark.acceptance("A11")
@@ -101,37 +129,42 @@ async def test_killed_after_every_write_it_comes_to_the_same_end(
     strategy: Strategy, seen: bool, new_world: NewWorld, tmp_path: Path
 ) -> None:
     new_world = ElsewhereHardWorld if strategy.elsewhere else new_world
-    undisturbed, _, _ = await lived(new_world(tmp_path / "undisturbed"), strategy, never)
-    assert without_repeats(undisturbed.routed) == strategy.weights
-    assert strategy.leaves in str(undisturbed.remains)
-    end, writes, kills = await lived(
-        new_world(tmp_path / "killed"), strategy, always, seen=seen, like=undisturbed
-    )
-    same(end, undisturbed, f"{kills} kills")
-    # The last one may be under way.
-    assert kills >= writes - 1 > 1
+    first = new_world(tmp_path / "undisturbed")
+    async with AsyncExitStack() as stack:
+        undisturbed = await stack.enter_async_context(lived(first, strategy, never))
+        if first.alone:
+            await stack.aclose()
+        second = new_world(tmp_path / "killed")
+        async with lived(second, strategy, always, seen=seen) as killed:
+            await same(killed, undisturbed, f"{killed.kills} kills")
+            # The last one may be under way.
+            assert killed.kills >= killed.writes - 1 > 1
+        end = await undisturbed.end()
+        assert without_repeats(end.routed) == strategy.weights
+        assert strategy.leaves in str(end.remains)
 
 
 @pytest.mark.embedded
 async def test_killed_once_after_any_one_write_it_comes_to_the_same_end(
     new_world: NewWorld, tmp_path: Path
 ) -> None:
-    undisturbed, _, _ = await lived(new_world(tmp_path / "undisturbed"), WEIGHTED, never)
     numbers = itertools.count(1)
     endings: dict[int, int] = {}
 
-    async def lane() -> None:
+    async def lane(undisturbed: Lived) -> None:
         while True:
             number = next(numbers)
-            world = new_world(tmp_path / f"{number}")
-            end, _, kills = await lived(world, WEIGHTED, only(number), like=undisturbed)
-            same(end, undisturbed, f"killed after write {number}")
-            endings[number] = kills
-            if kills == 0:
+            async with lived(new_world(tmp_path / f"{number}"), WEIGHTED, only(number)) as killed:
+                await same(killed, undisturbed, f"killed after write {number}")
+                endings[number] = killed.kills
+            if endings[number] == 0:
                 return
 
-    async with asyncio.TaskGroup() as group:
+    async with (
+        lived(new_world(tmp_path / "undisturbed"), WEIGHTED, never) as undisturbed,
+        asyncio.TaskGroup() as group,
+    ):
         for _ in range(LANES):
-            group.create_task(lane())
+            group.create_task(lane(undisturbed))
     assert sorted(endings) == list(range(1, len(endings) + 1))
     assert sum(endings.values()) == len(endings) - LANES >= 15

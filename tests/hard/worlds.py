@@ -50,6 +50,8 @@ class HardWorld(AnyWorld, ABC):
     """In so many ways its servers can fail."""
     crowd: int
     """So many Canaries are many in it."""
+    alone = False
+    """Whether no other world may be open meanwhile: controllers would act in both."""
     elsewhere: Mapping[str, str] = MappingProxyType({})
     """Addresses of further servers, by what the paths begin with that are theirs."""
 

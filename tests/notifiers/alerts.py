@@ -5,6 +5,7 @@ from typing import Any
 
 from canary.api.status import Severity
 from canary.notifiers import Alert
+from canary.notifiers.whole import AlertRun, AlertWhole
 
 TOKEN = "xoxb-1234-very-secret"
 
@@ -12,6 +13,30 @@ TOKEN = "xoxb-1234-very-secret"
 JSON = {"Content-Type": "application/json"}
 
 MOMENT = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
+
+
+#: What a notifier that asks for the whole gets beside each alert.
+WHOLE = AlertWhole(
+    view={"apiVersion": "view.tidegate.dev/v1", "kind": "CanaryView", "name": "podinfo"},
+    run=AlertRun(
+        number=7,
+        revision="5d8c9f",
+        images="podinfo:6.1 → podinfo:6.2",
+        started_at=MOMENT,
+        record="s3://records/test/podinfo/7",
+    ),
+    previous=AlertRun(
+        number=6,
+        revision="19bc04",
+        images="podinfo:6.0 → podinfo:6.1",
+        started_at=None,
+        outcome="RolledBack",
+        reason="Aborted",
+        message="Aborted by alice",
+        seconds=90,
+    ),
+    run_link="https://tidegate.test/c/test/podinfo/runs/20260101T123000Z",
+)
 
 
 def an_alert(**changes: Any) -> Alert:
@@ -30,6 +55,7 @@ def an_alert(**changes: Any) -> Alert:
         "revision": "5d8c9f",
         "images": "podinfo:6.1 → podinfo:6.2",
         "commit": "9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "serving": f"registry.test/podinfo:6.2@sha256:{'5d8c9f01' * 8}",
         "run": 7,
         "cluster": "blue",
         "fields": (
@@ -38,6 +64,7 @@ def an_alert(**changes: Any) -> Alert:
             ("Revision", "5d8c9f"),
         ),
         "at": MOMENT,
+        "whole": WHOLE,
     }
     return Alert(**(values | changes))
 

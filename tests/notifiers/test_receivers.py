@@ -8,6 +8,7 @@ import pytest
 
 from canary.api.status import Severity
 from canary.notifiers import NOTIFIERS, NotDelivered, NotifierConfig
+from canary.notifiers.cdevents import package_url
 from canary.notifiers.posting import Posting, PostingNotifier
 from tests.notifiers.alerts import JSON, TOKEN, an_alert
 from tests.receiver import Answer, Receiver
@@ -15,13 +16,13 @@ from tests.receiver import Answer, Receiver
 HOSTILE = "@everyone <b>[click](https://evil.test)</b> *now* `x`"
 
 
-def a_notifier(name: str, **config: str) -> PostingNotifier:
+def a_notifier(name: str, **config: Any) -> PostingNotifier:
     notifier = NOTIFIERS.load(name)(NotifierConfig(**config))
     assert isinstance(notifier, PostingNotifier)
     return notifier
 
 
-def posted(name: str, *, config: dict[str, str] | None = None, **alert: Any) -> list[Posting]:
+def posted(name: str, *, config: dict[str, Any] | None = None, **alert: Any) -> list[Posting]:
     given = {"address": "https://receiver.test", "token": TOKEN} if config is None else config
     return list(a_notifier(name, **given).postings(an_alert(**alert)))
 
@@ -176,6 +177,7 @@ FAILED = {"reason": "RolledBack", "severity": Severity.ERROR}
 WAITS = {"reason": "GateBlocked", "severity": Severity.WARN}
 BEGUN = {"reason": "RunStarted", "severity": Severity.INFO}
 ENDED = {"reason": "Promoted", "severity": Severity.INFO}
+TRIED_AGAIN = {**BEGUN, "again": True}
 
 
 def test_pagerduty_pages_for_what_has_failed_and_resolves_when_all_is_well() -> None:
@@ -188,6 +190,31 @@ def test_pagerduty_pages_for_what_has_failed_and_resolves_when_all_is_well() -> 
     assert actions(WAITS) == ["change"]
     assert actions(BEGUN) == ["change"]
     assert actions(ENDED) == ["resolve", "change"]
+    assert actions(TRIED_AGAIN) == ["resolve", "change"]
+
+
+@pytest.mark.parametrize("pages", [False, True])
+def test_a_gate_calls_who_is_on_call_where_that_is_chosen_and_other_warnings_do_not(
+    pages: bool,
+) -> None:
+    config = {"token": TOKEN, "settings": {"pageOnGates": pages}}
+    held = {**WAITS, "reason": "RunHeld"}
+
+    def urgency(alert: dict[str, Any]) -> tuple[object, ...]:
+        (page,) = posted("pagerduty", config=config, **alert)
+        (ticket,) = posted("opsgenie", config=config, **alert)
+        assert isinstance(page.document, dict)
+        assert isinstance(ticket.document, dict)
+        payload = page.document["payload"]
+        return (
+            page.document.get("event_action"),
+            payload.get("severity"),
+            ticket.document["priority"],
+        )
+
+    assert urgency(WAITS) == (("trigger", "warning", "P2") if pages else (None, None, "P4"))
+    assert urgency(held) == (None, None, "P4")
+    assert urgency(FAILED) == ("trigger", "error", "P2")
 
 
 def test_an_incident_is_the_canarys_whatever_opens_it() -> None:
@@ -210,10 +237,30 @@ def test_opsgenie_opens_alerts_by_their_weight_and_closes_them_by_the_canary() -
     assert closed.address.endswith("/blue%2Ftest%2Fpodinfo/close?identifierType=alias")
 
 
+@pytest.mark.parametrize(
+    ("name", "address", "said"),
+    [
+        ("opsgenie", "https://api.opsgenie.com/v2/alerts", "Opsgenie ends on 5 April 2027"),
+        ("opsgenie", "https://api.eu.opsgenie.com", "Opsgenie ends on 5 April 2027"),
+        ("opsgenie", "https://opsgenie.test/api.opsgenie.com", ""),
+        ("opsgenie", "", ""),
+        ("msteams", "https://teams.test", "before its workflow has run"),
+        ("webhook", "https://hooks.test", ""),
+    ],
+)
+def test_who_tries_a_receiver_out_reads_what_an_answer_does_not_say(
+    name: str, address: str, said: str
+) -> None:
+    told = a_notifier(name, address=address, token=TOKEN).remark
+    assert bool(told) == bool(said)
+    assert said in told
+
+
 def test_alertmanager_fires_for_a_day_and_resolves_both_kinds() -> None:
     (fired,) = posted("alertmanager", **FAILED)
     (resolved,) = posted("alertmanager", **ENDED)
     assert posted("alertmanager", **BEGUN) == []
+    assert len(posted("alertmanager", **TRIED_AGAIN)[0].document) == 2
     assert isinstance(fired.document, list)
     assert isinstance(resolved.document, list)
     (alert,) = fired.document
@@ -222,6 +269,92 @@ def test_alertmanager_fires_for_a_day_and_resolves_both_kinds() -> None:
     assert alert["labels"] in labels
     assert {each["endsAt"] for each in resolved.document} == {"2026-01-01T12:30:00Z"}
     assert [each["alertname"] for each in labels] == ["TidegateRunFailed", "TidegateRunWaits"]
+
+
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
+SERVING = f"registry.test:5000/web/Shop:6.1@{DIGEST}"
+ENCODED = DIGEST.replace(":", "%3A")
+IN_REGISTRY = "repository_url=registry.test%3A5000/web/Shop&tag=6.1"
+
+
+@pytest.mark.parametrize(
+    ("image", "url"),
+    [
+        (f"shop@{DIGEST}", f"pkg:oci/shop@{ENCODED}?repository_url=shop"),
+        (SERVING, f"pkg:oci/shop@{ENCODED}?{IN_REGISTRY}"),
+        ("shop:6.1", ""),
+        ("shop@sha256:short", ""),
+        ("", ""),
+    ],
+)
+def test_an_image_is_a_package_by_its_digest_alone(image: str, url: str) -> None:
+    assert package_url(image) == url
+
+
+@pytest.mark.parametrize(
+    ("format_", "alert", "types"),
+    [
+        ("cdevents", {**ENDED, "serving": SERVING}, ["dev.tidegate.promoted.v1", "dev.cdevents.service.upgraded.0.3.0"]),
+        ("cdevents", {**FAILED, "serving": SERVING}, ["dev.tidegate.rolledback.v1", "dev.cdevents.service.rolledback.0.3.0"]),
+        ("cdevents", {**ENDED, "serving": "shop:6.1"}, ["dev.tidegate.promoted.v1"]),
+        ("cdevents", {**BEGUN, "serving": SERVING}, ["dev.tidegate.runstarted.v1"]),
+        ("alerts", {**ENDED, "serving": SERVING}, ["dev.tidegate.promoted.v1"]),
+    ],
+)  # fmt: skip
+def test_an_end_that_changes_what_serves_is_an_event_of_cdevents_where_that_is_chosen(
+    format_: str, alert: dict[str, Any], types: list[str]
+) -> None:
+    config = {"address": "https://receiver.test", "settings": {"format": format_}}
+    sent = posted("cloudevents", config=config, **alert)
+    assert [each.document["type"] for each in sent] == types
+    # A receiver that drops what it has seen takes both.
+    keys = [each.headers["Idempotency-Key"] for each in sent]
+    assert keys == [each.document["id"] for each in sent]
+    assert len({*keys}) == len(sent)
+
+
+def test_an_event_of_cdevents_is_carried_as_its_specification_asks() -> None:
+    config = {"address": "https://receiver.test", "settings": {"format": "cdevents"}}
+    own, carried = posted("cloudevents", config=config, **ENDED, serving=SERVING)
+    event, context = carried.document, carried.document["data"]["context"]
+    assert {name: event[name] for name in ("id", "source", "type")} == {
+        name: context[name] for name in ("id", "source", "type")
+    }
+    assert (event["time"], event["specversion"]) == (context["timestamp"], "1.0")
+    assert context.keys() == {"specversion", "id", "source", "type", "timestamp"}
+    assert event["source"] == own.document["source"]
+    subject = event["data"]["subject"]
+    assert event["subject"] == subject["id"] == "test/podinfo"
+    assert subject["content"] == {
+        "environment": {"id": "blue/test"},
+        "artifactId": package_url(SERVING),
+    }
+
+
+def test_who_is_on_call_finds_the_runbook_the_logs_and_the_dashboard() -> None:
+    places = {
+        "link": "https://tidegate.test/c/test/podinfo",
+        "runbook": "https://wiki.test/RolledBack",
+        "logs": "https://logs.test/podinfo",
+    }
+    (page,) = posted("pagerduty", **FAILED, **places)
+    (fired,) = posted("alertmanager", **FAILED, **places)
+    (bare,) = posted("alertmanager", **FAILED)
+    assert isinstance(page.document, dict)
+    assert page.document["client_url"] == places["link"]
+    assert [each["href"] for each in page.document["links"]] == [*places.values()]
+    annotations = fired.document[0]["annotations"]
+    assert annotations["runbook_url"] == places["runbook"]
+    assert annotations["description"] == an_alert().message
+    assert "runbook_url" not in bare.document[0]["annotations"]
+
+
+def test_an_event_is_of_the_trace_of_its_run() -> None:
+    span = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    (traced,) = posted("cloudevents", traceparent=span)
+    (bare,) = posted("cloudevents")
+    assert traced.document["traceparent"] == span
+    assert "traceparent" not in bare.document
 
 
 def test_an_event_names_the_canary_as_its_source_and_the_revision_as_its_subject() -> None:

@@ -117,3 +117,19 @@ async def test_an_edit_without_buttons_takes_them_away(receiver: Receiver) -> No
     receiver.answers(Answer(body=b'{"ok": true}', headers=JSON))
     await bot(receiver).update(an_alert(), "C1/1.2")
     assert len(receiver.requests[0].document["attachments"]) == 1
+
+
+async def test_no_address_of_an_alert_is_opened_and_programs_read_which_run_it_is_of(
+    receiver: Receiver,
+) -> None:
+    receiver.answers(Answer(body=b'{"ok": true}', headers=JSON))
+    await bot(receiver).send(an_alert())
+    await bot(receiver).send(an_alert(run=0))
+    of_run, outside = (each.document for each in receiver.requests)
+    assert (of_run["unfurl_links"], of_run["unfurl_media"]) == (False, False)
+    assert of_run["metadata"]["event_payload"] == {
+        "namespace": "test",
+        "canary": "podinfo",
+        "run": 7,
+    }
+    assert "metadata" not in outside

@@ -1,12 +1,16 @@
 """What the notifier for webhooks sends besides its body."""
 
 import hmac
+import json
 import re
 
 import pytest
 
 from canary.notifiers import NotDelivered, NotifierConfig
+from canary.notifiers.payload import payload, whole_payload
+from canary.notifiers.posting import as_sent
 from canary.notifiers.webhook import WebhookNotifier
+from canary.notifiers.whole import NOTHING_MORE
 from tests.notifiers.alerts import TOKEN, an_alert
 from tests.receiver import Receiver
 
@@ -40,6 +44,29 @@ async def test_with_a_key_the_body_is_signed_as_its_page_says(receiver: Receiver
     other = WebhookNotifier(NotifierConfig(address=receiver.url, signing_key="other"))
     await other.send(alert)
     assert receiver.requests[1].headers["X-Tidegate-Signature"] != signature
+
+
+async def test_version_1_is_what_is_sent_where_nothing_is_chosen_byte_for_byte(
+    receiver: Receiver,
+) -> None:
+    for settings in ({}, {"version": 1}, {"version": 2}):
+        config = NotifierConfig(address=receiver.url, settings=settings)
+        await WebhookNotifier(config).send(an_alert())
+    first, second, third = (each.body for each in receiver.requests)
+    assert first == second == as_sent(payload(an_alert()))
+    assert third == as_sent(whole_payload(an_alert()))
+    added = {"version", "previous", "links", "view"}
+    assert json.loads(third).keys() - json.loads(first).keys() == added
+
+
+async def test_version_2_outside_of_a_run_and_without_what_came_before_says_so(
+    receiver: Receiver,
+) -> None:
+    config = NotifierConfig(address=receiver.url, settings={"version": 2})
+    await WebhookNotifier(config).send(an_alert(whole=NOTHING_MORE, run=0))
+    document = receiver.requests[0].document
+    assert (document["run"], document["previous"], document["view"]) == (None, None, {})
+    assert document["links"] == dict.fromkeys(("dashboard", "run", "logs", "runbook"), "")
 
 
 async def test_without_a_key_nothing_is_signed(receiver: Receiver) -> None:

@@ -20,6 +20,7 @@ from canary.objects.ownership import (
     LAST_APPLIED,
     adopted,
     left_behind,
+    of_any_canary,
     ours,
     ours_or_ownerless,
     own_metadata,
@@ -90,9 +91,12 @@ def test_an_object_of_tidegate_that_has_lost_its_owner_is_still_its_canarys_own(
     assert owned(CANARY, lost)
     assert ownerless(owners(lost))
     assert ours_or_ownerless(CANARY, owners(lost))
+    assert of_any_canary(owners(lost))
     assert not ours(CANARY, owners(lost))
     kept = an_object(ownerReferences=[owner_reference(CANARY)], labels=lost["metadata"]["labels"])
     assert not ownerless(owners(kept))
+    assert of_any_canary(owners(kept))
+    assert not of_any_canary(owners(an_object()))
     assert not ours_or_ownerless(CANARY, owners(an_object()))
     adopted_before = an_object(
         labels=lost["metadata"]["labels"], annotations={ORIGINAL: '{"by":"user"}'}

@@ -13,12 +13,10 @@ from canary.api.kinds import Manifest
 from canary.routers import router_for
 from tests.proofs.routes import HTTP
 from tests.routers.published import PublishedSchemas
-from tests.testbed.conftest import control_plane, programs
+from tests.testbed.conftest import programs
 from tests.testbed.control_plane import ControlPlane
 from tests.testbed.modules import module_files
 from tests.testbed.test_control_plane import eventually, install
-
-__all__ = ["control_plane"]
 
 Tool = Callable[..., Any]
 NAMESPACE = "test"

@@ -118,3 +118,15 @@ async def test_several_series_and_what_is_no_query_are_refused(influxdb: InfluxP
         await counted(influxdb, f"{REQUESTS} GROUP BY pod", NOW - MINUTE, NOW)
     with pytest.raises(QueryError, match="error parsing query"):
         await counted(influxdb, REQUESTS.replace("FROM", "FORM"), NOW - MINUTE, NOW)
+
+
+async def test_several_statements_are_counted_by_one_request_as_by_one_for_each(
+    influxdb: InfluxProvider,
+) -> None:
+    names = ("requests", "nothing", "slow")
+    queries = [f"SELECT SUM({each}) {WITHIN}" for each in names]
+    found = await influxdb.count_together(queries, NOW - 3 * MINUTE, NOW)
+    assert [each.value if isinstance(each, Sample) else None for each in found] == [270, None, 18]
+    assert [await counted(influxdb, each, NOW - 3 * MINUTE, NOW) for each in queries] == [*found]
+    with pytest.raises(QueryError, match="error parsing query"):
+        await influxdb.count_together([queries[0], f"SELECT {WITHIN}"], NOW - MINUTE, NOW)

@@ -13,10 +13,13 @@ import pytest
 import pytest_asyncio
 
 from analysis.errors import QueryError
+from analysis.evidence import Count
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
 from analysis.providers import PROVIDERS, Provider
+from analysis.providers.graphite import GraphiteProvider
 from analysis.providers.history import History
 from analysis.providers.prometheus import SETTLE, PrometheusProvider
+from analysis.providers.vectors import parts, side_by_side, vector
 from tests.controller.running import until
 from tests.testbed.conftest import programs
 from tidegate_embedded.network import free_port
@@ -32,7 +35,9 @@ _START_SECONDS = 60
 GROWTH: Mapping[tuple[str, ...], int] = {
     ('app="shop"', 'code="200"'): 9,
     ('app="shop"', 'code="503"'): 1,
-    ('app="shop-primary"', 'code="200"'): 90,
+    ('app="shop-primary"', 'code="200"', 'pod="a"'): 60,
+    ('app="shop-primary"', 'code="200"', 'pod="b"'): 29,
+    ('app="shop-primary"', 'code="404"', 'pod="b"'): 1,
 }
 EDGES = {"0.25": 5, "0.5": 8, "+Inf": 10}
 REQUESTS, FAILURES = 'increase(rq{app="shop"})', 'increase(rq{app="shop",code=~"5.."})'
@@ -215,6 +220,16 @@ async def test_blocks_that_meet_count_every_request_once(store: Store) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_each_second_pod_is_counted_apart_in_blocks_of_the_past(store: Store) -> None:
+    provider = PrometheusProvider(ProviderSpec(type="prometheus", address=store.address))
+    primary = REQUESTS.replace("shop", "shop-primary")
+    missing = primary.replace("}", ',code="404"}')
+    found = await provider.halves((primary, missing), NOW, MINUTE, 3)
+    await provider.close()
+    assert found == ((Count(240, 0), Count(120, 4)),) * 3
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_an_edge_that_no_bucket_has_is_refused_with_the_nearest(store: Store) -> None:
     query = 'within(0.3, seconds_bucket{app="shop"})'
     with pytest.raises(QueryError, match=r"the nearest edges are 0\.25 and 0\.5"):
@@ -234,6 +249,18 @@ async def test_the_past_is_read_at_every_step(store: Store) -> None:
     history = History(ProviderSpec(type="prometheus", address=store.address))
     found = await history.read('sum(rq{app="shop"})', NOW - 3 * MINUTE, NOW - MINUTE, MINUTE)
     assert found.points == tuple((NOW - ago * MINUTE, 10.0 * (40 - 4 * ago)) for ago in (3, 2, 1))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_several_queries_are_answered_side_by_side_with_a_label_for_each(
+    store: Store,
+) -> None:
+    queries = ('sum(rq{app="shop"})  # all', "sum(nothing)", 'sum(rq{app="shop",code="503"})')
+    asked = {"query": side_by_side(queries), "time": f"{NOW.timestamp():.0f}"}
+    async with httpx.AsyncClient(base_url=store.address) as client:
+        answer = (await client.get("/api/v1/query", params=asked)).raise_for_status().json()
+    found = [[point.value for (point,) in vector(each["data"])] for each in parts(answer, 3)]
+    assert found == [[400], [], [40]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -275,3 +302,13 @@ async def test_victoria_metrics_counts_each_minute_of_a_block_once(
     query = "target=summarize(stats.shop.requests,'1min','sum')"
     found = await graphite.count(query, NOW - since * MINUTE, NOW)
     assert found == Sample(value=100.0 * (since - 1), at=NOW - MINUTE)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_victoria_metrics_answers_several_targets_side_by_side(graphite: Provider) -> None:
+    assert isinstance(graphite, GraphiteProvider)
+    queries = [f"target=summarize(stats.shop.{each},'1min','sum')" for each in ("requests", "no")]
+    found = await graphite.count_together(queries, NOW - 8 * MINUTE, NOW)
+    assert found[0] == Sample(value=700, at=NOW - MINUTE)
+    assert isinstance(found[1], NoData)
+    assert found[0] == await graphite.count(queries[0], NOW - 8 * MINUTE, NOW)

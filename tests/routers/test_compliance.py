@@ -39,7 +39,7 @@ from tests.routers.builders import (
 )
 from tests.routers.published import PublishedSchemas
 from tests.routers.vocabulary import AFFINITY
-from tests.sampling import examples
+from tests.sampling import cases, examples
 
 CASES = [
     pytest.param(provider, canary, id=f"{provider}-{index}")
@@ -235,7 +235,7 @@ class TestEveryRouter:
     def test_reads_back_every_weight_that_it_writes(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
         abilities = router.abilities(canary)
-        for traffic in (the_traffic(canary, percent) for percent in range(101)):
+        for traffic in (the_traffic(canary, percent) for percent in cases(range(101))):
             if not abilities.allow(traffic):
                 continue
             made = rendered(router, canary, a_cluster(router, canary), traffic)
@@ -604,6 +604,81 @@ class TestWhatIsAskedOfASingleRouter:
         told = ignored if field in ORNAMENTS or entrance else refused
         assert told == ([] if done else [f"spec.{place}.{field}"])
         assert [*refused, *ignored] == told
+
+
+#: What users say in routes of their own of how the app is spoken to, and not who gets requests.
+SPOKEN_TO: Mapping[str, Mapping[str, Any]] = {
+    "contour": {
+        "routes": [
+            {
+                "conditions": [{"prefix": "/"}],
+                "services": [{"name": "podinfo", "port": 9898, "protocol": "h2c"}],
+            }
+        ]
+    },
+    "nginx-f5": {
+        "host": "vs.example.com",
+        "upstreams": [
+            {"name": "app", "service": "podinfo", "port": 9898, "tls": {"enable": True}},
+            {"name": "docs", "service": "docs", "port": 80, "read-timeout": "5s"},
+        ],
+        "subroutes": [{"path": "/", "action": {"pass": "app"}}],
+    },
+    "traefik": {
+        "weighted": {
+            "services": [{"name": "podinfo", "port": 9898, "scheme": "h2c", "strategy": "p2c"}],
+            "sticky": {"cookie": {"name": "side"}},
+        }
+    },
+}
+KEPT: Mapping[str, Manifest] = {
+    "contour": {"protocol": "h2c"},
+    "nginx-f5": {"tls": {"enable": True}},
+    "traefik": {"scheme": "h2c", "strategy": "p2c"},
+}
+
+
+def every_side(value: object) -> list[Manifest]:
+    """Find whatever in a spec has the name of a side."""
+    if isinstance(value, list):
+        return [found for each in value for found in every_side(each)]
+    if not isinstance(value, dict):
+        return []
+    own = [value] if value.get("name") in {"podinfo-primary", "podinfo-canary"} else []
+    return own + every_side(list(value.values()))
+
+
+@pytest.mark.parametrize(
+    ("provider", "asked"),
+    [
+        *(pytest.param(provider, {}, id=provider) for provider in SPOKEN_TO),
+        pytest.param("contour", {"mirror": True}, id="contour with copies"),
+        pytest.param("traefik", {"mirror": True}, id="traefik with copies"),
+    ],
+)
+class TestARouteOfTheUsersThatSaysHowItsAppIsSpokenTo:
+    def test_has_both_sides_spoken_to_so_until_it_is_given_back(
+        self, provider: str, asked: dict[str, Any]
+    ) -> None:
+        router, canary = router_for(provider), a_canary(provider, analysis=asked)
+        (key,) = router.objects(canary).adopted
+        users = {
+            "apiVersion": key.kind.api_version(key.kind.versions[0]),
+            "kind": key.kind.kind,
+            "metadata": {"name": key.name, "namespace": key.namespace},
+            "spec": deepcopy(SPOKEN_TO[provider]),
+        }
+        objects: tuple[Manifest, ...] = (users,)
+        for percent in (0, 30, 100, 0):
+            traffic = the_traffic(canary, percent)
+            if not router.abilities(canary).allow(traffic):
+                continue
+            objects = rendered(router, canary, a_cluster(router, canary, objects), traffic)
+            sides = every_side([each["spec"] for each in objects])
+            assert sides
+            assert all(each.items() >= KEPT[provider].items() for each in sides)
+        back = restored(router, canary, a_cluster(router, canary, objects))
+        assert [each["spec"] for each in back.write] == [SPOKEN_TO[provider]]
 
 
 @every_name

@@ -52,6 +52,23 @@ def test_however_it_is_written_a_mapping_leads_to_the_apex_service(service: str)
     assert not isinstance(beside(service=service), Lacking)
 
 
+@pytest.mark.parametrize(
+    ("service", "written"),
+    [
+        ("podinfo:9898", "podinfo-canary.test:9898"),
+        ("https://podinfo.test.svc:443", "https://podinfo-canary.test:9898"),
+    ],
+)
+def test_the_canarys_pods_are_spoken_to_with_tls_where_the_primarys_are(
+    service: str, written: str
+) -> None:
+    wanted = beside(service=service)
+    assert not isinstance(wanted, Lacking)
+    (render,) = wanted
+    assert render.manifest["spec"]["service"] == written
+    assert EmissaryRouter().is_ours(a_canary("emissary"), {"service": written})
+
+
 @pytest.mark.parametrize("service", ELSEWHERE)
 def test_beside_a_mapping_that_leads_elsewhere_there_is_none(service: object) -> None:
     assert str(beside(service=service)) == (

@@ -34,6 +34,8 @@ def test_the_service_selects_the_canarys_pods_and_the_ingress_leads_to_it() -> N
     [
         ({"headers": {"x-a": {"exact": "1"}}}, "req.hdr(x-a) -m str 1"),
         ({"headers": {"x-a": {"regex": "a|b"}}}, "req.hdr(x-a) -m reg ^(?:a|b)$"),
+        ({"headers": {"x-a": {"regex": "(?!b)."}}}, "req.hdr(x-a) -m reg ^(?:(?!b).)$"),
+        ({"headers": {"x-a": {"exact": "-f"}}}, "req.hdr(x-a) -m str -- -f"),
         ({"uri": {"prefix": "/a"}}, "path -m beg /a"),
         ({"uri": {"suffix": ".js"}}, "path -m end .js"),
         ({"method": {"exact": "POST"}}, "method -m str POST"),
@@ -60,6 +62,10 @@ def test_a_weight_is_a_chance(percent: int) -> None:
         [{"queryParams": {"a#b": {"exact": "1"}}}],
         [{"headers": {"x-a": {"regex": "\\d"}}}],
         [{"headers": {"x-a": {"exact": ""}}}],
+        [{"headers": {"x-a": {"exact": "a\x00b"}}}],
+        [{"headers": {"x-a": {"regex": "["}}}],
+        [{"uri": {"regex": "/(?<=a)b"}}],
+        [{"headers": {"x-a": {"prefix": "a\x1bb"}}}],
     ],
 )
 def test_what_one_condition_cannot_say_or_would_break_is_refused(match: list[Manifest]) -> None:

@@ -97,6 +97,53 @@ def test_a_route_that_knative_cannot_make_is_a_refusal_of_the_newest_generation_
     assert refused(2, **failed | {"type": "ConfigurationsReady"}) == ""
 
 
+BOTH = [
+    {"revisionName": "podinfo-00001", "percent": 80},
+    {"revisionName": "podinfo-00002", "percent": 20, "tag": "canary"},
+]
+NONE = [
+    {"revisionName": "podinfo-00001", "percent": 100},
+    {"revisionName": "podinfo-00002", "tag": "canary"},
+]
+OF_ONE = [
+    {"revisionName": "podinfo-00001", "percent": 60},
+    {"revisionName": "podinfo-00001", "percent": 40, "tag": "canary"},
+]
+FAILED = {"type": "RoutesReady", "status": "False", "reason": "RevisionMissing", "message": "m"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "pending"),
+    [
+        pytest.param(BOTH, {"traffic": BOTH}, False, id="it holds"),
+        pytest.param(BOTH, {"traffic": NONE}, True, id="what was asked before holds"),
+        pytest.param(NONE, {"traffic": NONE[:1]}, False, id="a side without a share is left out"),
+        pytest.param(OF_ONE, {"traffic": NONE}, False, id="both entries are of one Revision"),
+        pytest.param(BOTH, {}, False, id="the status has no traffic yet"),
+        pytest.param([], {"traffic": BOTH}, False, id="nothing is asked for"),
+        pytest.param(
+            [{"latestRevision": True, "percent": 100}],
+            {"traffic": NONE},
+            False,
+            id="the newest Revision is asked for, whichever that is",
+        ),
+        pytest.param(
+            BOTH, {"traffic": NONE, "conditions": [FAILED]}, False, id="it is refused instead"
+        ),
+        pytest.param(
+            BOTH, {"traffic": BOTH, "observedGeneration": 2}, True, id="an edit is not seen yet"
+        ),
+    ],
+)
+def test_traffic_is_waited_for_until_knative_says_that_it_holds(
+    asked: Any, status: Any, pending: bool
+):
+    metadata = {"name": "podinfo", "generation": 3}
+    status = {"observedGeneration": 3, **status}
+    manifest = {"metadata": metadata, "spec": {"traffic": asked}, "status": status}
+    assert ROUTER.pending(manifest) is pending
+
+
 @pytest.mark.parametrize(
     "reference",
     [

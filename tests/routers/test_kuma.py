@@ -6,6 +6,8 @@ import pytest
 
 from canary.api.kinds import Manifest
 from canary.core.traffic import Seen
+from canary.errors import Problem
+from canary.routers import router_for
 from canary.routers.kuma import KumaRouter
 from tests.routers.builders import a_canary, routed, spec_of
 
@@ -36,6 +38,47 @@ def test_services_are_named_by_tags_in_a_mesh_without_meshservices() -> None:
         {"kind": "MeshService", "name": "podinfo-primary_test_svc_9898", "weight": 90},
         {"kind": "MeshService", "name": "podinfo-canary_test_svc_9898", "weight": 10},
     ]
+
+
+def test_services_are_named_by_labels_where_a_release_takes_no_names() -> None:
+    to = route("kuma:labels")
+    (rule,) = to["rules"]
+    labels = {"kuma.io/display-name": "podinfo", "k8s.kuma.io/namespace": "test"}
+    assert to["targetRef"] == {"kind": "MeshService", "labels": labels}
+    assert rule["default"]["backendRefs"][1] == {
+        "kind": "MeshService",
+        "labels": labels | {"kuma.io/display-name": "podinfo-canary"},
+        "port": 9898,
+        "weight": 10,
+    }
+
+
+@pytest.mark.parametrize(
+    ("provider", "missing", "remedy"),
+    [
+        ("kuma", "name", "write kuma:labels: "),
+        ("kuma:tags", "name", "write kuma:labels: "),
+        ("kuma:labels", "labels", "write kuma, or kuma:tags in a mesh without MeshServices: "),
+    ],
+)
+def test_a_release_that_names_backends_otherwise_is_refused_with_the_way_out(
+    provider: str, missing: str, remedy: str
+) -> None:
+    (field,) = router_for(provider).required_fields(a_canary(provider))
+    assert field.path[-2:] == ("backendRefs", missing)
+    assert isinstance(field.problem, Problem)
+    assert field.problem.field == "spec.provider"
+    assert field.problem.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize("provider", ["kuma", "kuma:tags", "kuma:labels"])
+def test_a_release_with_trafficroutes_alone_is_refused_with_the_way_out(provider: str) -> None:
+    (kind,) = router_for(provider).kinds
+    assert kind.missing == (
+        "meshhttproutes.kuma.io is not installed in the cluster: upgrade Kuma to 2.3 or later, which "
+        "routes by it, or write another router than kuma in spec.provider, such as gatewayapi; the "
+        "TrafficRoutes of earlier releases are not written"
+    )
 
 
 @pytest.mark.parametrize(

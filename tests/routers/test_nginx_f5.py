@@ -31,6 +31,7 @@ def test_there_are_always_two_splits_of_100_in_all(weight: int) -> None:
         ({"prefix": "a"}, "~^(?:a.*)$"),
         ({"suffix": "a"}, "~^(?:.*a)$"),
         ({"regex": "a|b"}, "~^(?:a|b)$"),
+        ({"regex": "(?=b)."}, "~^(?:(?=b).)$"),
     ],
 )
 def test_conditions_are_for_the_whole_text_and_tell_upper_from_lower_case(
@@ -69,6 +70,8 @@ def test_headers_query_parameters_and_the_method_are_conditions_of_one_match() -
         ([{"headers": {"x_a": {"exact": "1"}}}], "spec.analysis.match[0].headers.x_a"),
         ([{"headers": {"x-a": {"exact": 'say "hi"'}}}], "spec.analysis.match[0].headers.x-a"),
         ([{"uri": {"prefix": "/api"}}], "spec.analysis.match[0].uri"),
+        ([{"headers": {"x-a": {"regex": "a("}}}], "spec.analysis.match[0]"),
+        ([{"method": {"regex": "(?s:G)"}}], "spec.analysis.match[0]"),
     ],
 )
 def test_conditions_that_do_not_fit_are_refused_by_name(match: Any, field: str) -> None:
@@ -111,6 +114,14 @@ def test_a_route_that_is_invalid_is_rejected_and_one_with_a_warning_is_not() -> 
     words = "the controller reports Invalid: Rejected: no VirtualServer"
     assert ROUTER.refusal({"status": status}) == words
     assert ROUTER.refusal({"status": status | {"state": "Warning"}}) == ""
+    assert ROUTER.refusal({"status": status | {"state": "Valid"}}) == ""
+
+
+@pytest.mark.parametrize("reason", ["Ignored", "NoVirtualServerFound"])
+def test_a_route_to_which_no_virtual_server_leads_says_so(reason: str) -> None:
+    status = {"state": "Warning", "reason": reason, "message": "VirtualServer doesn't exist"}
+    words = f"the controller reports Warning: {reason}: VirtualServer doesn't exist"
+    assert ROUTER.refusal({"status": status}) == words
 
 
 def kept(percent: int, **affinity: Any) -> Any:

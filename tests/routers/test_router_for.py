@@ -56,6 +56,7 @@ def test_an_unknown_provider_is_an_error_that_lists_the_known_ones(
     assert f"{known} install a plug-in" in str(error.value)
 
 
+@pytest.mark.delivery
 def test_no_router_is_imported_before_it_is_named_and_then_it_alone() -> None:
     modules = {ROUTERS.load(name).__module__ for name in ROUTERS.names()}
     program = (

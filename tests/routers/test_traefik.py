@@ -40,6 +40,25 @@ def test_session_affinity_is_refused_because_the_cookie_of_traefik_holds_both_si
     )
 
 
+def test_stickiness_of_the_users_own_stays_beside_the_weights_and_goes_while_requests_are_copied() -> (
+    None
+):
+    sticky = {"cookie": {"name": "side"}}
+    services = [{"name": "podinfo", "port": 9898}]
+    users = {
+        "apiVersion": "traefik.io/v1alpha1",
+        "kind": "TraefikService",
+        "metadata": {"name": "podinfo", "namespace": "test"},
+        "spec": {"weighted": {"services": services, "sticky": sticky}},
+    }
+    objects = rendered(ROUTER, CANARY, a_cluster(ROUTER, CANARY, [users]), Traffic(weight=20))
+    assert spec_of(objects, "TraefikService")["weighted"]["sticky"] == sticky
+    copied = rendered(ROUTER, CANARY, a_cluster(ROUTER, CANARY, objects), Traffic(mirror=10))
+    assert spec_of(copied, "TraefikService").keys() == {"mirroring"}
+    again = rendered(ROUTER, CANARY, a_cluster(ROUTER, CANARY, copied), Traffic())
+    assert spec_of(again, "TraefikService")["weighted"]["sticky"] == sticky
+
+
 def test_requests_are_copied_while_the_canary_answers_none() -> None:
     found = spec(Traffic(mirror=10))["mirroring"]
     assert found["name"] == "podinfo-primary"

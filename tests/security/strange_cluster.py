@@ -86,8 +86,9 @@ class StrangeCluster:
             self._obey(await request.json())
         if "selfsubjectreviews" in path:
             return web.json_response({"status": {"userInfo": {"username": self.text}}}, status=201)
-        if path.endswith(("/leases", "/canaries")):
-            found = self._lease() if path.endswith("/leases") else self._canary()
+        kinds = {"leases": self._lease, "canaries": self._canary, "fleetplans": self._plan}
+        if made := kinds.get(path.rpartition("/")[2]):
+            found = made()
             found["metadata"]["name"] = self.text
             return web.json_response({"items": [found], "metadata": {}})
         if path.endswith("/canaries/podinfo"):
@@ -110,6 +111,14 @@ class StrangeCluster:
     def _policy(self) -> dict[str, Any]:
         stop = {"mode": "Hold", "reason": self.text, "by": self.text}
         return {"metadata": {"name": self.text, "namespace": self.text}, "spec": {"stop": stop}}
+
+    def _plan(self) -> dict[str, Any]:
+        grant = {"run": 1, "at": THEN} | dict.fromkeys(
+            ("cluster", "uid", "release", "wave"), self.text
+        )
+        stands = {"canary": self.text, "message": self.text, "grants": [grant]}
+        place = {"metadata": {"name": self.text, "namespace": self.text}}
+        return {**place, "status": {"canaries": [stands], "silent": [self.text]}}
 
     def _obey(self, patch: dict[str, Any]) -> None:
         for key, value in (patch["metadata"].get("annotations") or {}).items():

@@ -5,6 +5,8 @@ What counts is the address that is connected to, whatever the name said a moment
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
 
@@ -204,8 +206,8 @@ PAYLOAD = HookPayload(
 )
 
 
-async def by_hook(url: str) -> str:
-    caller = HookCaller(egress=CLOSED)
+async def by_hook(url: str, egress: EgressPolicy = CLOSED) -> str:
+    caller = HookCaller(egress=egress)
     hook = Webhook.model_validate({"name": "gate", "url": url, "retries": 3})
     try:
         return (await caller.call(hook, PAYLOAD, key="k", secret=None)).message
@@ -213,8 +215,8 @@ async def by_hook(url: str) -> str:
         await caller.close()
 
 
-async def by_store(type_: str, url: str) -> str:
-    spec = ProviderSpec(type=type_, address=url, targets=(url,), egress=CLOSED)
+async def by_store(type_: str, url: str, egress: EgressPolicy = CLOSED) -> str:
+    spec = ProviderSpec(type=type_, address=url, targets=(url,), egress=egress)
     metric = Metric(
         name="m",
         asks=(Ask(query="sum(up)"),),
@@ -228,23 +230,27 @@ async def by_store(type_: str, url: str) -> str:
     return outcome.reason
 
 
-async def by_notifier(name: str, **config: Any) -> str:
-    notifier = NOTIFIERS.load(name)(NotifierConfig(egress=CLOSED, channel="c", **config))
+async def by_notifier(name: str, egress: EgressPolicy = CLOSED, **config: Any) -> str:
+    notifier = NOTIFIERS.load(name)(NotifierConfig(egress=egress, channel="c", **config))
     with pytest.raises(NotDelivered) as refused:
         await notifier.send(an_alert())
     assert not refused.value.retryable
     return str(refused.value)
 
 
-WAYS: dict[str, Callable[[str], Any]] = {
+#: Each calls an address that a resource names.
+CALLS: dict[str, Callable[..., Any]] = {
     "a hook": by_hook,
-    "a store": lambda url: by_store("prometheus", url),
-    "a Slack webhook": lambda url: by_notifier("slack", address=url),
-    "a Slack bot": lambda url: by_notifier("slack", address=url, token="t"),
-    "a webhook": lambda url: by_notifier("webhook", address=url),
-    "a service by Apprise": lambda url: by_notifier(
-        "apprise", address=f"gotify{url.removeprefix('http')}/token"
+    "a store": partial(by_store, "prometheus"),
+    "a Slack webhook": lambda url, *egress: by_notifier("slack", *egress, address=url),
+    "a Slack bot": lambda url, *egress: by_notifier("slack", *egress, address=url, token="t"),
+    "a webhook": lambda url, *egress: by_notifier("webhook", *egress, address=url),
+    "a service by Apprise": lambda url, *egress: by_notifier(
+        "apprise", *egress, address=f"gotify{url.removeprefix('http')}/token"
     ),
+}
+WAYS: dict[str, Callable[..., Any]] = {
+    **CALLS,
     "a proxy of Slack's": lambda url: by_notifier(
         "slack", address="https://hooks.slack.com/x", proxy=url
     ),
@@ -264,6 +270,16 @@ async def test_nobody_who_asks_reaches_what_is_closed(receiver, way, host):
     assert "loopback address" in reason
     assert "--egress-allow" in reason
     assert receiver.requests == []
+
+
+@pytest.mark.parametrize("way", CALLS)
+async def test_where_a_redirect_leads_to_nobody_is_asked(receiver, way):
+    elsewhere = {"Location": f"{receiver.url}/elsewhere"}
+    receiver.answers(Answer(status=HTTPStatus.TEMPORARY_REDIRECT, headers=elsewhere), Answer())
+    told = await CALLS[way](receiver.url, LOOPBACK)
+    assert "redirect" in told
+    assert [each.path for each in receiver.requests if each.path == "/elsewhere"] == []
+    assert len(receiver.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ SHORT = {name: text for name, text in HOSTILE.items() if len(text) < 1000}
 EVERYTHING = " ".join(SHORT.values())
 ARGUMENTS = {
     "doctor": (),
+    "fleet": ("status",),
+    "fleet lint": (),
     "go": ("--controller-namespace", "default"),
     "notify": ("test", "podinfo"),
     "stop": ("--reason", EVERYTHING, "--controller-namespace", "default"),
@@ -47,7 +49,7 @@ ARGUMENTS = {
 }
 OF_ITS_OWN = {"link", "stop"}
 """Commands that show nothing of a cluster that does as they ask."""
-COMMANDS = sorted(set(main.list_commands(click.Context(main))) - OWN_WORDS)
+COMMANDS = sorted({*main.list_commands(click.Context(main)), "fleet lint"} - OWN_WORDS)
 UNPRINTABLE = re.compile(r"[^\x20-\x7e\n]")
 OURS = set("–…✔✘?▁▂▃▄▅▆▇█╌┤└≤≥")
 
@@ -58,7 +60,7 @@ async def ran(command: str, text: str, tmp_path: Path, **refusals: Any) -> tuple
         if "--metrics-server" in arguments:
             arguments = (*arguments, cluster.url)
         path = kubeconfig(tmp_path / "kubeconfig", cluster.url)
-        return await tidegate(command, *arguments, "--kubeconfig", str(path))
+        return await tidegate(*command.split(), *arguments, "--kubeconfig", str(path))
 
 
 def strangers(output: str) -> set[str]:

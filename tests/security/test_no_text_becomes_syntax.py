@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,6 +20,7 @@ from canary.controller.logs import ConsoleFormatter, JsonFormatter
 from canary.demo.journal import lines
 from canary.demo.picture import render as render_picture
 from canary.demo.snapshot import DemoSnapshot, Happening
+from canary.routers import router_for
 from canary.views.status import status_view
 from tests.case import NotifierCase, notifier_cases
 from tests.controller.running import World
@@ -26,6 +28,8 @@ from tests.controller.test_notify import run
 from tests.demo.snapshots import NOW, a_canary
 from tests.notifiers.alerts import an_alert
 from tests.receiver import Answer, Receiver
+from tests.routers.builders import a_canary as a_canary_of
+from tests.routers.builders import routed
 from tests.security.hostile import HOSTILE
 
 EVERY = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
@@ -87,6 +91,69 @@ def test_a_query_keeps_it_in_its_string(text):
 
 def _fields(context: TemplateContext) -> dict[str, object]:
     return {name: getattr(context, name) for name in context.__dataclass_fields__}
+
+
+#: Where a router writes a condition on the header x-a into one text, and all that the text may be:
+#: read as the proxy reads it, it is that condition and nothing behind it.
+LANGUAGES = {
+    "haproxy": (
+        {"haproxy.org/route-acl"},
+        r"req\.hdr\(x-a\) -m (str|beg|end|reg) (-- -|(?!-))[^\s\x00-\x1f\x7f{}#\"'\\]+",
+    ),
+    "nginx": (
+        {
+            "nginx.ingress.kubernetes.io/canary-by-header-value",
+            "nginx.ingress.kubernetes.io/canary-by-header-pattern",
+        },
+        r"[^\s\x00-\x1f\x7f;\"'`#]+",
+    ),
+    "nginx-f5": ({"value"}, r'~\^\(\?:([^"\\]|\\.)+\)\$'),
+    "skipper": (
+        {"zalando.org/skipper-predicate"},
+        r'Weight\(101\) && HeaderRegexp\("x-a", "([^"\\]|\\.)+"\) && Host\("app"\)',
+    ),
+}
+#: An expression that cannot be read breaks the configuration of these for all that they serve.
+WHOLE_CONFIGURATION = {"haproxy", "nginx-f5"}
+#: What an option, or the end of a condition, looks like in one of them.
+OPTIONS = {
+    "an option": "-f",
+    "no expression": "[",
+    "a condition that ends": '" || true',
+    "a condition more": "a } || { a",
+}
+
+
+@pytest.mark.parametrize("provider", LANGUAGES)
+def test_a_condition_stays_one_in_the_language_of_a_proxy_or_is_refused(provider):
+    places, whole = LANGUAGES[provider]
+    taken = set()
+    for name, text in (HOSTILE | OPTIONS | {"a word": "a"}).items():
+        for how in ("exact", "prefix", "suffix", "regex"):
+            match = [{"headers": {"x-a": {how: text[:1000]}}}]
+            canary = a_canary_of(provider, analysis={"match": match, "iterations": 1})
+            if router_for(provider).problems(canary):
+                continue
+            taken.add(name)
+            written = [value for key, value in texts(routed(canary, 100)) if key in places]
+            assert written, (name, how)
+            if how == "regex" and provider in WHOLE_CONFIGURATION:
+                re.compile(text)
+            assert [each for each in written if not re.fullmatch(whole, each, re.DOTALL)] == []
+    assert "a word" in taken
+
+
+def texts(found: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Give each text of objects with the name of its place."""
+    match found:
+        case str():
+            yield key, found
+        case dict():
+            for name, each in found.items():
+                yield from texts(each, name)
+        case list() | tuple():
+            for each in found:
+                yield from texts(each, key)
 
 
 @EVERY

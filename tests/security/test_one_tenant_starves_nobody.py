@@ -11,15 +11,19 @@ from aiohttp import web
 
 from analysis.asking import CONCURRENCY, Providers
 from analysis.errors import Busy
+from canary.api.canary import Canary
 from canary.api.kinds import DEPLOYMENT
 from canary.api.people import Webhook
+from canary.api.validation import parse_canary
 from canary.controller.canaries import CanaryKey
 from canary.controller.queue import WorkQueue
 from canary.demo import manifests
 from canary.demo.embedded import NAMESPACE
+from canary.errors import InvalidSpec
 from canary.hooks.caller import CALLS_A_HOST, HookCaller
 from tests.analysis.scripted import TABLE
 from tests.analysis.test_engine import NOW, a_metric, a_script, answers
+from tests.api.examples import WEIGHTED, a_canary, patched
 from tests.controller.running import CANARY, DEMO, World, until
 from tests.receiver import Answer, Receiver
 from tests.security.test_addresses_lead_where_policy_allows import PAYLOAD
@@ -105,6 +109,24 @@ async def test_of_many_canaries_that_are_woken_at_once_each_namespace_has_its_tu
         f"{HOSTILE}/app-2",
     ]
     assert worked[4:] == [f"{HOSTILE}/app-{number}" for number in range(2, 1000)]
+
+
+def a_hook(metadata: dict[str, str]) -> dict[str, Any]:
+    return {"name": "more", "type": "rollout", "url": "http://a.example", "metadata": metadata}
+
+
+@pytest.mark.parametrize("place", ["of the run", "of a step"])
+def test_what_a_hook_s_calls_carry_is_bounded_in_all_and_not_only_by_key(place: str):
+    def with_hook(metadata: dict[str, str]) -> Canary:
+        hooks = [a_hook(metadata)]
+        steps = WEIGHTED | {"analysis/steps": [{"weight": 10, "webhooks": hooks}]}
+        changes = steps if place == "of a step" else {"analysis/webhooks": hooks}
+        return parse_canary(patched(a_canary(), changes))
+
+    within = {f"{number:03}": "x" * 652 for number in range(100)}
+    with_hook(within)
+    with pytest.raises(InvalidSpec, match="write at most 65,536 characters in all"):
+        with_hook(within | {"000": "x" * 689})
 
 
 class ThirdParty:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from canary.simulation.release import ReleaseResult
-from canary.simulation.summary import Distribution, Proportion, summarised
+from canary.simulation.summary import Distribution, Proportion, ends_of, summarised
 
 
 def result(outcome: str, minutes: int, hurt: int = 0, reason: str = "") -> ReleaseResult:
@@ -31,6 +31,22 @@ def test_releases_are_counted_by_their_ends() -> None:
 
 def test_without_a_rollback_there_is_no_time_to_one() -> None:
     assert summarised("as often", 0.0, [result("Promoted", 1)]).detected is None
+
+
+def test_ends_say_which_share_of_the_releases_had_ended_by_when() -> None:
+    ends = ends_of(
+        "twice as often",
+        [
+            result("RolledBack", 5),
+            result("RolledBack", 2),
+            result("RolledBack", 2),
+            result("", 60),
+            result("Promoted", 30),
+        ],
+    )
+    assert list(ends.shares(ends.rolled_back)) == [(0, 0), (120, 0.4), (300, 0.6)]
+    assert list(ends.shares(ends.promoted)) == [(0, 0), (1800, 0.2)]
+    assert list(ends.shares(())) == [(0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What stories have in common: what is given, what is waited for, and what must hold then."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from math import sqrt
 from typing import Any
 
@@ -28,11 +29,19 @@ QUICK = {"interval": "1s", "stepWeights": [20, 60], "metrics": [SUCCESS_RATE]}
 
 
 async def given_a_canary(world: World, **analysis: Any) -> None:
-    """The app runs at 1.0 under a Canary, and is initialised."""
+    """The app runs at 1.0 under a Canary, is initialised, and its target has no pods any more.
+
+    Where a release fails to come up, pods of the version before would stay beside it.
+    """
     await world.create_app("1.0")
     await world.start_controller()
     await world.create_canary(analysis=QUICK | analysis)
     await world.until_phase("Initialized", seconds=120)
+
+    async def parked() -> bool:
+        return not await _pods(world, APP)
+
+    await world.until(parked, "the target has no pods", seconds=120)
 
 
 async def given_a_run_at_20(world: World) -> Mapping[str, Any]:
@@ -55,7 +64,7 @@ async def then_one_is_promoted_and_one_rolled_back(world: World, load: Load) -> 
     await world.annotate("approve")
     status = await world.until_phase("Succeeded", seconds=120)
     assert status["history"][0]["outcome"] == "Promoted"
-    await world.release("3.0", ERROR_RATE="0.5")
+    await world.release("3.0", ERROR_RATE="1")
     await until_waiting(world, "TrafficGate")
     await world.annotate("approve")
     status = await world.until_phase("Failed", seconds=120)
@@ -157,22 +166,39 @@ async def until_running(world: World, app: str) -> None:
 
     What is said of their readiness before that is written over by the report.
     """
-
-    async def all_there() -> bool:
-        deployment = await world.read(DEPLOYMENT, app)
-        wanted = deployment["spec"]["replicas"] if deployment else 0
-        pods = await _pods(world, app)
-        return wanted > 0 and len(pods) == wanted and all(map(_runs, pods))
-
-    await world.until(all_there, f"the pods of {app} run", seconds=120)
+    await world.until(lambda: _are_all_running(world, app), f"the pods of {app} run", seconds=120)
 
 
 async def when_pods_say(world: World, app: str, *, ready: bool) -> None:
     """All pods of a side say from now on whether they are ready; they go on running."""
+    say = _probed if isinstance(world, EmbeddedWorld) else _judged
+
+    async def all_say_so() -> bool:
+        if not await _are_all_running(world, app):
+            return False
+        other = [pod for pod in await _pods(world, app) if _is_ready(pod) != ready]
+        with suppress(
+            aiohttp.ClientConnectionError
+        ):  # Its container runs, and does not listen yet.
+            for pod in other:
+                await say(world, pod, ready=ready)
+        return not other
+
+    await world.until(all_say_so, f"the pods of {app} say {ready=}", seconds=120)
+
+
+async def _are_all_running(world: World, app: str) -> bool:
+    """Tell whether the pods are those of the Deployment's newest template, and run.
+
+    Pods of the template before are no longer counted when they are told to end, and run on.
+    """
+    deployment = await world.read(DEPLOYMENT, app) or {}
+    wanted, status = deployment.get("spec", {}).get("replicas"), deployment.get("status", {})
+    if status.get("observedGeneration") != deployment.get("metadata", {}).get("generation"):
+        return False
     pods = await _pods(world, app)
-    assert pods
-    for pod in pods:
-        await (_probed if isinstance(world, EmbeddedWorld) else _judged)(world, pod, ready=ready)
+    settled = wanted == status.get("replicas") == status.get("updatedReplicas") == len(pods)
+    return settled and bool(pods) and all(map(_runs, pods))
 
 
 def _runs(pod: Manifest) -> bool:
@@ -180,9 +206,20 @@ def _runs(pod: Manifest) -> bool:
     return bool(containers) and all("running" in each["state"] for each in containers)
 
 
+def _is_ready(pod: Manifest) -> bool:
+    conditions = pod["status"].get("conditions") or ()
+    return "True" in [each["status"] for each in conditions if each["type"] == "Ready"]
+
+
 async def _pods(world: World, app: str) -> list[Manifest]:
+    """List the pods that are not told to end."""
     listed = [pod async for page, _ in world.api.pages(POD, world.namespace) for pod in page]
-    return [pod for pod in listed if pod["metadata"]["labels"].get("app") == app]
+    return [
+        pod
+        for pod in listed
+        if pod["metadata"]["labels"].get("app") == app
+        and "deletionTimestamp" not in pod["metadata"]
+    ]
 
 
 async def _probed(_: World, pod: Manifest, *, ready: bool) -> None:

@@ -59,7 +59,7 @@ async def test_an_app_on_every_node_is_released_parked_and_given_back(world: Wor
         image = primary["spec"]["template"]["spec"]["containers"][0]["image"]
         assert image.endswith(":2.0")
         # When a bad version is released, then it is rolled back
-        template = manifests.pod_template("3.0", behaviour={"ERROR_RATE": "0.5"})
+        template = manifests.pod_template("3.0", behaviour={"ERROR_RATE": "1"})
         await world.patch(DAEMON_SET, APP, {"spec": {"template": template}})
         status = await world.until_phase("Failed", seconds=120)
         assert status["history"][0]["outcome"] == "RolledBack"

@@ -39,6 +39,27 @@ async def test_it_promotes_the_good_release_and_rolls_the_bad_one_back(router: s
     assert any("event RolledBack: " in line for line in shown), "the last that is seen"
 
 
+async def test_in_several_clusters_a_good_release_reaches_all_and_a_bad_one_only_the_first() -> (
+    None
+):
+    code, output = await run_demo("--clusters", "2", "--metrics", "scrape")
+
+    assert code == 0, output
+    assert "a good release (6.1.0): Promoted in 2 clusters" in output
+    assert "a bad release (6.2.0): RolledBack in cluster-1, waiting in 1" in output
+    assert ", 0 lost" in output
+    assert "plan: release 6.1.0 is promoted in all clusters" in output
+    assert "plan: halted: release 6.2.0 was rolled back in cluster-1" in output
+
+
+@pytest.mark.parametrize("flag", ["--keep", "--dashboard"])
+async def test_what_is_about_one_cluster_is_refused_with_several(flag: str) -> None:
+    code, output = await run_demo("--clusters", "2", flag)
+
+    assert code == 2
+    assert f"{flag}: it is about one cluster: leave --clusters out" in output
+
+
 async def test_an_unknown_router_is_refused_with_the_known_ones() -> None:
     code, output = await run_demo("--router", "nginx")
 

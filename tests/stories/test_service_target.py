@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
 REFERENCE = {"apiVersion": "v1", "kind": "Service", "name": APP}
 #: The pods behind the Service, by the color of their Deployment.
-ERRORS = {"blue": "0", "green": "0", "red": "0.5"}
+ERRORS = {"blue": "0", "green": "0", "red": "1"}
 
 
 async def lead(world: World, color: str) -> None:

@@ -84,8 +84,8 @@ async def test_a_bad_release_under_ab_testing_leaves_the_insiders_again(world: W
     await world.create_canary(analysis=AB_TESTING | {"iterations": 100})
     await world.until_phase("Initialized", seconds=120)
     async with world.traffic() as everybody, world.traffic(**INSIDER) as insiders:
-        # When a version is released that fails every other request
-        await world.release("2.0", ERROR_RATE="0.5")
+        # When a version is released that fails every request
+        await world.release("2.0", ERROR_RATE="1")
         # Then it is rolled back, insiders are back at the old one, and nobody else has seen it
         await world.until_phase("Failed", seconds=120)
         await then_at_rest(world, "1.0")

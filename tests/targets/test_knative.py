@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import Manifest
+from canary.resources.knative import revision_mark
 from canary.resources.names import NO_LABEL
 from canary.targets import Promotion
 from canary.targets.knative import KnativeTarget
@@ -27,6 +28,12 @@ def condition(status: str) -> list[dict[str, str]]:
     return [{"type": "ConfigurationsReady", "status": status}]
 
 
+def with_mark(manifest: Manifest) -> Manifest:
+    """Give it as its router leaves it with its traffic."""
+    manifest["metadata"]["annotations"] |= revision_mark(a_service())
+    return manifest
+
+
 @pytest.mark.parametrize(
     ("manifest", "ready", "given_up"),
     [
@@ -37,9 +44,22 @@ def condition(status: str) -> list[dict[str, str]]:
         (a_service(conditions=condition("False")), 0, True),
         (a_service(generation=4, conditions=condition("False")), 0, False),
         (a_service(conditions=[]), 0, False),
+        (with_mark(a_service(generation=4)), 1, False),
+        (with_mark(a_service(generation=4, conditions=condition("False"))), 0, False),
         (service() | {"status": None}, 0, False),
     ],
-    ids=["ready", "unseen", "older", "coming", "failed", "failed before", "unsaid", "new"],
+    ids=[
+        "ready",
+        "unseen",
+        "older",
+        "coming",
+        "failed",
+        "failed before",
+        "unsaid",
+        "traffic alone",
+        "traffic, failed before",
+        "new",
+    ],
 )
 def test_it_is_ready_when_its_newest_revision_is(manifest: Manifest, ready: int, given_up: bool):
     counts = TARGET.counts(manifest)

@@ -115,6 +115,7 @@ _COLLECTOR = "go.opentelemetry.io/collector/otelcol"
 _JAEGER = "github.com/jaegertracing/jaeger"
 _ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
 _VICTORIA_METRICS = "github.com/VictoriaMetrics/VictoriaMetrics"
+_METRICS_SERVER = "sigs.k8s.io/metrics-server"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
     _kubernetes("kube-apiserver"),
@@ -148,6 +149,12 @@ BESIDE = (
         folder="envoy-gateway",
         package=f"{_ENVOY_GATEWAY}/cmd/envoy-gateway",
         module=_ENVOY_GATEWAY,
+    ),
+    Program(
+        name="metrics-server",
+        folder="metrics-server",
+        package=f"{_METRICS_SERVER}/cmd/metrics-server",
+        module=_METRICS_SERVER,
     ),
     Program(
         name="victoria-metrics",

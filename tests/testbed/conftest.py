@@ -1,15 +1,12 @@
-"""The real control plane that a session of tests shares."""
+"""The programs that tests of a real control plane run."""
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from tests.testbed.build import found_programs, provide_programs
-from tests.testbed.control_plane import NAMES, ControlPlane
-from tests.testbed.users import DASHBOARD, PEOPLE, TIDEGATE
+from tests.testbed.control_plane import NAMES
 
 
 def programs(*names: str) -> dict[str, Path]:
@@ -28,11 +25,3 @@ def programs(*names: str) -> dict[str, Path]:
 def promtool() -> Path:
     """Find what tests rules as Prometheus evaluates them."""
     return programs("promtool")["promtool"]
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
-    """Start one."""
-    logs = tmp_path_factory.mktemp("control-plane")
-    async with ControlPlane(programs(), logs=logs, users=(TIDEGATE, DASHBOARD, *PEOPLE)) as plane:
-        yield plane

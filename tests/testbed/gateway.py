@@ -165,17 +165,26 @@ class Gateway(Opened, ABC):
         stats = (await self._ask("/stats", filter=self.counted, format="json"))["stats"]
         return counters_of({each["name"]: each["value"] for each in stats if "name" in each})
 
+    async def routes(self) -> list[Manifest]:
+        """Read the routes that Envoy has, each with when it was told (`last_updated`)."""
+        dump = await self._ask("/config_dump", resource="dynamic_route_configs")
+        return list(dump.get("configs") or ())
+
     async def _missing(self) -> str:
         """Say what Envoy does not do as the API says; the API is read before Envoy."""
-        world = world_of([item for kind in self.followed for item in await self._list(kind)])
-        dump = await self._ask("/config_dump", resource="dynamic_route_configs")
-        routes = [each["route_config"] for each in dump.get("configs") or ()]
+        world = world_of([item for kind in self.followed for item in await self.listed(kind)])
+        routes = [each["route_config"] for each in await self.routes()]
         clusters = (await self._ask("/clusters", format="json")).get("cluster_statuses") or ()
         return difference(self.wanted(world), actual(routes, clusters))
 
-    async def _list(self, kind: str) -> list[Manifest]:
+    async def listed(self, kind: str) -> list[Manifest]:
+        """List the objects of a kind that requests are led by."""
         assert self._client is not None, "the gateway is a context manager: enter it first"
-        answer = (await self._client.get(self.followed[kind], timeout=30.0)).raise_for_status()
+        return await self.listed_by(self._client, kind)
+
+    async def listed_by(self, client: httpx.AsyncClient, kind: str) -> list[Manifest]:
+        """List them in the cluster of a client."""
+        answer = (await client.get(self.followed[kind], timeout=30.0)).raise_for_status()
         return [{**item, "kind": kind} for item in answer.json()["items"]]  # lists leave it out
 
     async def _ask(self, path: str, **parameters: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -60,16 +61,24 @@ class Istiod(Opened):
     """A ready istiod that has installed its CRDs, for as long as the context is open.
 
     `programs` are paths by name; its log is `istiod.log` in the folder `logs`, and stays.
+    `settings` are more of its environment.
     """
 
     def __init__(
-        self, programs: Mapping[str, Path], plane: ControlPlane, *, logs: Path = LOGS
+        self,
+        programs: Mapping[str, Path],
+        plane: ControlPlane,
+        *,
+        logs: Path = LOGS,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._program = programs["istiod"]
         self._plane = plane
         self._logs = logs
+        self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self.discovery_port = 0
+        self.metrics_url = ""
 
     @property
     def log(self) -> Path:
@@ -91,6 +100,7 @@ class Istiod(Opened):
         self._logs.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)
         self.discovery_port, http, monitoring = free_port(), free_port(), free_port()
+        self.metrics_url = f"http://{_LOOPBACK}:{monitoring}/metrics"
         self._process = await start_program(
             self._program,
             "discovery",
@@ -105,7 +115,7 @@ class Istiod(Opened):
             "--ctrlz_port=0",
             "--log_as_json=false",
             log=self.log,
-            environment={**os.environ, **_ENVIRONMENT},
+            environment={**os.environ, **_ENVIRONMENT, **self._settings},
         )
         context.push_async_callback(stop_program, self._process, grace_seconds=_STOP_SECONDS)
         await self._ready(f"http://{_LOOPBACK}:{http}/ready")

@@ -16,6 +16,8 @@ Pods = Literal["none", "reported", "served"]
 NODE_COUNT = 3
 _CAPACITY = {"cpu": "1k", "memory": "1Ti", "pods": "10k"}
 _LEASE_SECONDS = 40
+#: A node with this label is left as it is (`failing.py`).
+FAILED = "failed"
 
 _NODE_READY = """\
 conditions:
@@ -136,7 +138,8 @@ def stages(pods: Pods) -> list[dict[str, Any]]:
     They are ready if nobody serves them, and fit.
     """
     not_ready = {"key": _READY_CONDITION, "operator": "NotIn", "values": ["True"]}
-    ready = _stage("node-ready", "Node", [not_ready], {"statusTemplate": _NODE_READY})
+    sound = {"key": f".metadata.labels.{FAILED}", "operator": "DoesNotExist"}
+    ready = _stage("node-ready", "Node", [not_ready, sound], {"statusTemplate": _NODE_READY})
     runs = [_NOT_DELETED, _WITHOUT_ADDRESS]
     if pods == "served":  # who serves them says when they are ready, and when they have gone
         bound = {"statusTemplate": _ON_ITS_ADDRESS + _UNREADY + _CREATING}

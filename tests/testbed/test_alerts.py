@@ -50,6 +50,29 @@ CASES = {
         firing=20,
         over=45,
     ),
+    "TidegateCanariesUnowned": Case(
+        series={
+            'tidegate_canaries_owned{instance="a"}': "50x60",
+            'tidegate_canaries_owned{instance="b"}': "50x10 _x20 50x30",
+            'tidegate_members{instance="a"}': "2x10 1x20 2x30",
+        },
+        quiet=5,
+        firing=25,
+        over=45,
+    ),
+    "TidegateCertificateEnds": Case(
+        # One replica has read the renewed files, and the other not yet; a third serves no webhook.
+        series={
+            'tidegate_admission_certificate_end_timestamp_seconds{instance="a"}': (
+                "8640000x10 200000x20 8640000x30"
+            ),
+            'tidegate_admission_certificate_end_timestamp_seconds{instance="b"}': "8640000x60",
+            'tidegate_admission_certificate_end_timestamp_seconds{instance="c"}': "NaN " * 60,
+        },
+        quiet=5,
+        firing=25,
+        over=45,
+    ),
     "TidegateRunFailed": Case(
         series={
             f'tidegate_canary_phase{{{CART}, phase="Failed"}}': "0x10 1x20 0x30",
@@ -185,6 +208,38 @@ CASES = {
         firing=25,
         over=60,
     ),
+    # Two replicas, of which each counts all objects: neither their sum nor one owner's is enough.
+    "TidegateClusterFills": Case(
+        series={
+            f'tidegate_objects{{kind="{kind}", owner="{owner}", instance="{instance}"}}': values
+            for kind, owner, values in (
+                ("services", "canary", "6000x60"),
+                ("services", "other", "2000x10 2001x40 2000x60"),
+                ("configmaps", "canary", "90000x60"),
+            )
+            for instance in "ab"
+        },
+        quiet=10,
+        firing=40,
+        over=60,
+    ),
+    "TidegateNamespaceFills": Case(
+        series={
+            **{
+                f'tidegate_objects_fullest_namespace{{{of}, instance="{instance}"}}': values
+                for of, values in (
+                    ('kind="services", namespace="shop"', "4000x10 4001x40 4000x60"),
+                    ('kind="deployments.apps", namespace="shop"', "1600x10 1601x40 1600x60"),
+                    ('kind="services", namespace="web"', "4000x110"),
+                )
+                for instance in "ab"
+            },
+        },
+        quiet=10,
+        firing=40,
+        over=60,
+        fires=2,
+    ),
     "TidegateRollbacksHigh": Case(
         series={
             f'tidegate_canary_runs_total{{{CART}, outcome="{outcome}"}}': "0x5 0+1x10 10x1700"
@@ -212,6 +267,46 @@ def test_prometheus_finds_nothing_wrong_with_the_rules(promtool: Path, rules: Pa
         check=False,
     )
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pytest.param(
+            {"tidegate_canaries_owned": "10x10 5x50", "tidegate_members": "2x60"},
+            id="Canaries are deleted",
+        ),
+        pytest.param(
+            # Who takes over is scraped before who has let go.
+            {
+                'tidegate_canaries_owned{pod="a"}': "50x12 33 50x47",
+                'tidegate_canaries_owned{pod="b"}': "50x12 33 50x47",
+                'tidegate_canaries_owned{pod="c"}': "_x11 33x2 stale",
+                "tidegate_members": "2x10 3x2 2x48",
+            },
+            id="a replica more is there for a while, as in an update",
+        ),
+    ],
+)
+def test_canaries_that_another_acts_on_or_nobody_has_are_missed_by_no_alert(
+    promtool: Path, rules: Path, tmp_path: Path, series: dict[str, str]
+) -> None:
+    suite = {
+        "rule_files": [str(rules)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": name, "values": values} for name, values in series.items()
+                ],
+                "promql_expr_test": [
+                    {"expr": 'ALERTS{alertname="TidegateCanariesUnowned"}', "eval_time": "30m"}
+                ],
+            }
+        ],
+    }
+    hold(promtool, suite, tmp_path)
 
 
 def test_every_alert_has_a_case() -> None:

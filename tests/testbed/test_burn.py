@@ -1,8 +1,10 @@
 """Burn rates, as Prometheus itself evaluates them."""
 
+from dataclasses import replace
+
 import pytest
 
-from analysis.burn import Objective, WindowPair, budget_left, worst_burn
+from analysis.burn import Objective, WindowPair, budget_left, share_of, worst_burn
 from tests.testbed.promtool import hold
 
 pytestmark = pytest.mark.control_plane
@@ -54,3 +56,31 @@ def test_prometheus_itself_evaluates_burn_rates(promtool, good, bad, burn, left,
         ],
     }
     hold(promtool, suite, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "burn"),
+    [
+        pytest.param("0+90x60", "0+10x60", 5, id="steadily ten times too fast"),
+        pytest.param("0+0x60", "0+0x60", None, id="no requests"),
+        pytest.param(None, None, None, id="no series"),
+    ],
+)
+def test_prometheus_itself_evaluates_an_objective_of_which_the_share_is_known(
+    promtool, good, bad, burn, tmp_path
+):
+    failed, total = (f"sum(rate(http_total{each}[%s]))" for each in ('{code="500"}', ""))
+    known, whole = share_of(lambda window: f"({failed % window}) / ({total % window})")
+    objective = replace(OBJECTIVE, bad=known, total=whole)
+    values = {"200": good, "500": bad}
+    series = [
+        {"series": f'http_total{{code="{code}"}}', "values": each}
+        for code, each in values.items()
+        if each is not None
+    ]
+    samples = [{"labels": "{}", "value": burn}] if burn is not None else []
+    query = f"round({worst_burn(objective, PAIRS)}, 0.001)"
+    # What is no number is compared with nothing, and a bound says nothing of it.
+    expected = {"expr": f"({query}) >= 0", "eval_time": "60m", "exp_samples": samples}
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": [expected]}
+    hold(promtool, {"evaluation_interval": "1m", "tests": [test]}, tmp_path)

@@ -30,10 +30,23 @@ CRDS = {
     each["spec"]["names"]["kind"]: each
     for each in (
         yaml.load(file.read_text(), yaml.CSafeLoader)
-        for file in sorted((ROOT / "crds").glob("*.yaml"))
+        for folder in ("crds", "deploy/hub")
+        for file in sorted((ROOT / folder).glob("*.tidegate.dev.yaml"))
     )
 }
 NAMESPACE = "examples"
+COORDINATOR = ROOT / "deploy/hub/coordinator/coordinator.yaml"
+#: Where the coordinator's objects are created, by kind.
+ITS_PATHS = {
+    "Namespace": "/api/v1/namespaces",
+    "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "PodDisruptionBudget": "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
+    "Pod": "/api/v1/namespaces/{}/pods",
+}
 
 #: Good for tidegate, but no real API server stores it: what it says.
 NEVER_STORED = {
@@ -131,6 +144,21 @@ def test_an_example_of_the_docs_is_admitted_without_a_warning(installed, documen
     created = create(installed, document)
     assert created.status_code == 201, created.text
     assert created.headers.get_list("Warning") == []
+
+
+def test_what_runs_the_coordinator_is_admitted_without_a_warning_down_to_its_pods(api):
+    objects = list(yaml.safe_load_all(COORDINATOR.read_text()))
+    namespace = objects[0]["metadata"]["name"]
+    (template,) = (each["spec"]["template"] for each in objects if each["kind"] == "Deployment")
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "any"}, "spec": template["spec"]}
+    for each in (*objects, pod):
+        path = ITS_PATHS[each["kind"]].format(namespace)
+        created = api.post(path, json=each, params={"fieldValidation": "Strict"})
+        assert created.status_code == 201, created.text
+        assert created.headers.get_list("Warning") == []
+    for kind in ("ClusterRoleBinding", "Namespace"):
+        (name,) = (each["metadata"]["name"] for each in objects if each["kind"] == kind)
+        api.delete(f"{ITS_PATHS[kind]}/{name}").raise_for_status()
 
 
 @pytest.mark.parametrize(("name", "says"), NEVER_STORED.items())

@@ -34,12 +34,14 @@ def test_prometheus_itself_evaluates_the_queries(promtool, shape, tmp_path):
             {"series": f"{series.mean}{{{primary}}}", "values": f"{9000 / factor:g}+0x10"},
             {"series": f'{counter}{{{series.idle},{label}="{good}"}}', "values": f"7{steady(0)}"},
         ]
+    also = [{"series": each, "values": "1+0x10"} for each in series.also]
     suite = {
         "evaluation_interval": "15s",
         "tests": [
             {
                 "interval": "15s",
                 "input_series": [
+                    *also,
                     {"series": f'{counter}{{{target},{label}="{good}"}}', "values": f"0{steady(9)}"},
                     {"series": f'{counter}{{{target},{label}="{bad}"}}', "values": f"0{steady(1)}"},
                     {"series": f'{counter}{{{primary},{label}="{bad}"}}', "values": f"0{steady(50)}"},
@@ -61,7 +63,8 @@ def test_prometheus_itself_evaluates_the_queries(promtool, shape, tmp_path):
             {
                 "interval": "15s",
                 "input_series": [
-                    {"series": f'{counter}{{{target},{label}="{bad}"}}', "values": f"0{steady(1)}"}
+                    *also,
+                    {"series": f'{counter}{{{target},{label}="{bad}"}}', "values": f"0{steady(1)}"},
                 ],
                 "promql_expr_test": [
                     {

@@ -74,7 +74,7 @@ class Stage:
         async with (
             reader,
             Prometheus(
-                _pods(self.api),
+                pods_of(self.api),
                 envoy_metrics_url=reader.metrics_url,
                 program=self.programs["prometheus"],
             ) as prometheus,
@@ -144,7 +144,7 @@ async def _staged(
             burst=1000,
         ) as api,
         Prometheus(
-            _pods(api), envoy_metrics_url=gateway.metrics_url, program=programs["prometheus"]
+            pods_of(api), envoy_metrics_url=gateway.metrics_url, program=programs["prometheus"]
         ) as prometheus,
     ):
         await install(api, crds().values())
@@ -158,7 +158,9 @@ async def _staged(
         )
 
 
-def _pods(api: Cluster) -> Pods:
+def pods_of(api: Cluster) -> Pods:
+    """Give the pods of a cluster, whenever they are asked for."""
+
     async def pods() -> list[Manifest]:
         return [pod async for page, _ in api.pages(POD, "") for pod in page]
 

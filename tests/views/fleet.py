@@ -18,10 +18,18 @@ from canary.api.status import (
     write_status,
 )
 from canary.core import waits
+from canary.views.canary import BudgetSpentView, PastRunView
+from canary.views.pods import PodSide
 from tests.builders import T0, a_run, a_status, at
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
 GATED = a_run(pre_rollout_passed=True, holds=(Hold(reason=waits.PROMOTION_GATE, since=at(30_000)),))
+IN_STEP = a_run(
+    pre_rollout_passed=True,
+    step=2,
+    step_since=NOW - timedelta(seconds=42),
+    next_analysis_at=NOW + timedelta(seconds=18),
+)
 SLOW = MetricStatus(
     name="request-duration",
     verdict="fail",
@@ -33,6 +41,10 @@ SLOW = MetricStatus(
 GOOD = MetricStatus(
     name="request-success-rate", verdict="pass", value=99.98, bound="99 ≤ value", at=at(32_000)
 )
+METRICS = [
+    {"name": "request-success-rate", "thresholdRange": {"min": 99}},
+    {"name": "request-duration", "thresholdRange": {"max": 500}},
+]
 STATUSES: dict[str, CanaryStatus] = {
     "cart": a_status(Phase.WAITING_PROMOTION, weight=50, run=GATED, step=5, steps=5).but(
         waiting_for=Wait(
@@ -84,6 +96,7 @@ STATUSES: dict[str, CanaryStatus] = {
         step=2,
         steps=5,
         failed_checks=1,
+        run=IN_STEP,
         metrics=(GOOD, SLOW),
     ).but(
         waiting_for=Wait(
@@ -106,7 +119,7 @@ def manifest(name: str, status: CanaryStatus, **spec: Any) -> dict[str, Any]:
         "spec": {
             "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
             "service": {"port": 80},
-            "analysis": {"stepWeight": 10, "maxWeight": 50, "threshold": 3},
+            "analysis": {"stepWeight": 10, "maxWeight": 50, "threshold": 3, "metrics": METRICS},
             **spec,
         },
         "status": write_status(status),
@@ -114,3 +127,85 @@ def manifest(name: str, status: CanaryStatus, **spec: Any) -> dict[str, Any]:
 
 
 MANIFESTS = [manifest(name, status, provider="istio") for name, status in STATUSES.items()]
+
+
+def _event(moment: str, type_: str, reason: str, message: str) -> dict[str, Any]:
+    return {"type": type_, "reason": reason, "message": message, "lastTimestamp": moment}
+
+
+EVENTS = [
+    _event("2026-01-01T08:10:00Z", "Normal", "RunStarted", "shop:6.0 → shop:6.1 begins at 10 %"),
+    _event("2026-01-01T08:40:00Z", "Normal", "WeightAdvanced", "20 % of 50 %"),
+    _event(
+        *("2025-12-30T23:59:59Z", "Warning", "RolledBack"),
+        "1-bad (shop:5.9) is rolled back: request-duration 1912 ms is above 500 ms, third failure of "
+        "3; all traffic goes to the primary, which has what was promoted last",
+    ),
+]
+"""Events of one Canary: of today, and of another day."""
+RUNS = (
+    PastRunView(
+        revision="7f3a5c9d2b",
+        images="registry.example.com/payments/shop:2026.48.1 → "
+        "registry.example.com/payments/shop:2026.49.0, envoy:1.31 → envoy:1.32",
+        outcome="Promoted",
+        reason="Promoted",
+        message="all checks passed at 50 %",
+        started_at=T0,
+        duration_seconds=5_025,
+        commands=("approve by alice@example.com: smoke test is fine", "resume by bob@example.com"),
+        budgets_spent=(BudgetSpentView(metric="errors", percent=0.347),),
+    ),
+    PastRunView(
+        revision="19bc0a",
+        images="shop:6.0 → shop:6.1",
+        outcome="RolledBack",
+        reason="ChecksFailed",
+        message="request-success-rate 97.1 % is below 99 %, third failure of 3",
+        started_at=T0 - timedelta(days=2),
+        duration_seconds=720,
+        commands=(),
+    ),
+)
+"""Past runs: one with much to tell, and one with little."""
+
+
+def _pod(name: str, **status: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "creationTimestamp": "2026-01-01T08:00:00Z"},
+        "spec": {"containers": [{"name": "app"}]},
+        "status": status,
+    }
+
+
+PODS = [
+    (
+        PodSide.CANARY,
+        _pod(
+            "shop-5d8f7c6b9-x2x7k",
+            phase="Pending",
+            containerStatuses=[
+                {
+                    "name": "app",
+                    "restartCount": 0,
+                    "state": {
+                        "waiting": {
+                            "reason": "ImagePullBackOff",
+                            "message": "Back-off pulling image "
+                            '"registry.example.com/payments/shop:2026.49.0"',
+                        }
+                    },
+                }
+            ],
+        ),
+    ),
+    (
+        PodSide.PRIMARY,
+        _pod(
+            "shop-primary-6b7c9d8f5-abcde",
+            phase="Running",
+            containerStatuses=[{"name": "app", "ready": True, "restartCount": 2}],
+        ),
+    ),
+]
+"""A pod that cannot start, and one that runs."""

@@ -9,6 +9,7 @@ import pytest
 from canary.api.meta import PEER_API_VERSION
 from canary.api.status import MetricStatus
 from canary.views.canary import Attention, canary_view, view_schema
+from canary.views.foreseen import foreseen_view
 from tests.builders import a_run
 from tests.views.fleet import MANIFESTS, STATUSES, manifest
 
@@ -74,3 +75,9 @@ def test_a_view_names_the_wait_the_gates_and_the_checks():
 def test_what_cannot_be_read_is_absent_and_stops_no_list(hostile):
     document = canary_view(hostile).document()
     assert (document["phase"], document["attention"]) == ("New", "none")
+
+
+def test_where_one_canary_is_asked_for_its_commands_are_told():
+    found = {each["metadata"]["name"]: foreseen_view(each).may for each in MANIFESTS}
+    assert found["cart"] == ("approve", "reject", "pause", "promote", "abort")
+    assert (found["search"], found["ticker"]) == (("retry",), ())

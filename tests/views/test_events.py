@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from canary.api.annotations import STEP, WEIGHT
-from canary.views.events import event_view, of_canary, since
+from canary.views.blocks import Styled
+from canary.views.events import event_line, event_view, of_canary, since
 
 MOMENT = "2026-01-02T03:04:05Z"
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -29,6 +30,11 @@ def test_an_event_says_what_happened_when_and_at_which_weight():
     assert (view.at, view.type, view.reason, view.message) == (AT, "Warning", "RolledBack", "m")
     assert (view.weight, view.step, view.revision) == (20, 2, "")
     assert view.document()["at"].startswith("2026-01-02T03:04:05")
+
+
+def test_an_event_without_a_moment_has_a_dash_in_its_place():
+    never = event_view({"reason": "RunStarted", "message": "it begins"})
+    assert event_line(never, AT) == ("–  ", Styled("RunStarted", "green"), "  it begins")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Why a Canary is where it is: in words, with the commands that the controller would obey."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +30,6 @@ from tests.cli.test_status import drawn
 from tests.core.deciding import decided
 from tests.views.fleet import NOW, STATUSES, manifest
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "views"
 RUNS = {
     **{f"{phase or 'New'}": a_status(phase) for phase in Phase},
     "paused": a_status(Phase.PROGRESSING, weight=20, paused=Pause(by="by bob", since=T0)),
@@ -48,18 +46,6 @@ HELD = {
     "in line": LIMIT,
     "frozen": FROZEN,
 }
-
-
-@pytest.mark.parametrize("width", [80, 120])
-@pytest.mark.parametrize("name", STATUSES)
-def test_the_explanation_is_as_it_was_read_over(name, width, update_golden):
-    view = canary_view(manifest(name, STATUSES[name]))
-    written = "\n".join(drawn(explanation(view, NOW, program="tidegate"), width=width)) + "\n"
-    path = GOLDEN / f"explain-{name}-{width}.txt"
-    if update_golden:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(written, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == written
 
 
 def obeyed(status: CanaryStatus, verb: str, *policies: BindingPolicy) -> bool:

@@ -1,13 +1,10 @@
 """Canaries in rows: at every width, in every order."""
 
-from pathlib import Path
-
 import pytest
 
-from canary.api.status import Phase, Weights
+from canary.api.status import Phase, Shares, Weights
 from canary.views.canary import canary_view
 from canary.views.fleet import (
-    Columns,
     Selection,
     by_age,
     by_attention,
@@ -20,8 +17,8 @@ from canary.views.fleet import (
 )
 from tests.builders import a_status
 from tests.views.fleet import MANIFESTS, NOW, manifest
+from tests.views.test_printed import WIDTHS, table
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "views"
 ROLLED_BACK = {
     "revision": "1-new",
     "outcome": "RolledBack",
@@ -31,30 +28,9 @@ ROLLED_BACK = {
 VIEWS = [canary_view(each) for each in MANIFESTS]
 
 
-def table(width: int | None, *, wide: bool = False) -> list[str]:
-    names = header(everywhere=True, wide=wide)
-    rows = [names, *(row(each, NOW, everywhere=True, wide=wide) for each in VIEWS)]
-    made = Columns.of(rows, flexible=names.index("WAITING FOR"), width=width)
-    return [made.line(each) for each in rows]
-
-
-@pytest.mark.parametrize(
-    ("name", "width", "wide"),
-    [("80", 80, False), ("120", 120, False), ("pipe", None, False), ("wide", None, True)],
-)
-def test_the_table_is_as_it_was_read_over(name, width, wide, update_golden):
-    written = "\n".join(table(width, wide=wide)) + "\n"
-    path = GOLDEN / f"list-{name}.txt"
-    if update_golden:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(written, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == written
-
-
-@pytest.mark.parametrize("width", [80, 120])
-def test_no_row_is_wider_than_the_terminal_and_columns_stay_straight(width):
+@pytest.mark.parametrize("width", WIDTHS)
+def test_columns_stay_straight(width):
     lines = table(width)
-    assert max(map(columns, lines)) <= width
     place = columns(lines[0].partition("SINCE")[0])
     for line in lines[1:]:
         before = ""
@@ -84,10 +60,6 @@ def test_a_step_is_shown_of_a_run_that_takes_them(phase, step, shown):
         )
     )
     assert cells["STEP"] == shown
-
-
-def test_where_a_line_has_no_end_nothing_is_cut():
-    assert "…" not in "".join(table(None))
 
 
 def test_wide_characters_take_two_columns_and_marks_none():
@@ -147,6 +119,13 @@ def test_copies_of_requests_are_shown_in_place_of_a_weight():
     mirrored = a_status(Phase.PROGRESSING).but(weights=Weights(mirror=20))
     written = row(canary_view(manifest("shop", mirrored)), NOW, everywhere=False, wide=False)
     assert "mirror 20 %" in written
+
+
+def test_in_wide_rows_the_share_that_is_seen_stands_beside_the_weight():
+    by_pods = a_status(Phase.PROGRESSING, weight=20, shares=Shares(asked=20, possible=25, seen=25))
+    written = row(canary_view(manifest("shop", by_pods)), NOW, everywhere=False, wide=True)
+    names = header(everywhere=False, wide=True)
+    assert dict(zip(names, written, strict=True))["SEEN"] == "25 %"
 
 
 def test_by_attention_those_come_first_that_need_a_person():

@@ -5,7 +5,7 @@ import pytest
 from canary.api.status import Pause, Phase
 from canary.core.plan import plan
 from canary.views.canary import canary_view
-from canary.views.journey import Mark, journey
+from canary.views.journey import Mark, journey, way
 from tests.builders import T0, a_spec, a_status
 from tests.views.fleet import STATUSES, manifest
 
@@ -58,3 +58,27 @@ def test_a_step_has_the_name_that_the_spec_gives_it():
     spec = a_spec(analysis={"steps": [{"name": "a few", "weight": 5}]})
     view = canary_view(manifest("shop", a_status(Phase.SUCCEEDED)))
     assert [each.name for each in journey(plan(spec.analysis), view)] == ["a few", ""]
+
+
+@pytest.mark.parametrize(
+    ("weights", "status", "drawn"),
+    [
+        ([10, 50], {"step": 0, "phase": Phase.WAITING}, "steps  10 %  50 %  promote"),
+        ([10, 50], {"step": 2}, "steps  10 % ✔  50 % now  promote"),
+        ([10, 50], {"phase": Phase.PROMOTING}, "steps  10 % ✔  50 % ✔  promote now"),
+        (
+            range(5, 100, 5),
+            {"step": 6, "paused": Pause(by="by bob", since=T0)},
+            "steps  …  15 % ✔  20 % ✔  25 % ✔  30 % held  35 %  40 %  45 %  50 %  55 %  …  promote",
+        ),
+    ],
+)
+def test_the_way_of_a_run_is_drawn_on_a_line_and_of_a_long_one_what_is_around_it(
+    weights, status, drawn
+):
+    made = plan(a_spec(analysis={"stepWeights": list(weights)}).analysis)
+    standing = a_status(
+        **{"phase": Phase.PROGRESSING, "step": 2, "steps": len(made.steps)} | status
+    )
+    line = way(made, canary_view(manifest("shop", standing)), T0)
+    assert "".join(each if isinstance(each, str) else each.text for each in line) == drawn

@@ -148,3 +148,13 @@ def test_of_many_disagreements_the_first_are_listed() -> None:
 
 def test_a_metric_without_checks_has_no_failures() -> None:
     assert MetricThen(name="m", unit="", bounds=Bounds(), checks=()).failures == ()
+
+
+def test_when_releases_ended_is_told_of_each_gate() -> None:
+    alone = a_backtest((ROLLED_BACK, None))
+    assert [(each.label, each.rolled_back) for each in alone.ends] == [("present gate", (300.0,))]
+    both = a_backtest((ROLLED_BACK, a_release()))
+    assert [(each.label, each.promoted) for each in both.ends] == [
+        ("present gate", ()),
+        ("other gate", (300.0,)),
+    ]

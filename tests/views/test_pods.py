@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from canary.views.pods import PodSide, PodView, pod_view, pods_block
+from canary.views.canary import ReadyView
+from canary.views.pods import PodSide, PodView, pod_view, pods_block, ready_line
 from tests.cli.test_status import drawn
 from tests.views.fleet import NOW
 
@@ -105,3 +106,10 @@ def test_that_there_are_none_is_said():
 
 def test_a_long_message_is_cut():
     assert len(pod_view(PodSide.CANARY, a_pod(reason="Evicted", message="x" * 900)).message) == 300
+
+
+def test_ready_pods_are_told_of_the_sides_that_are_known():
+    primary = ReadyView(side="primary", ready=2, wanted=3)
+    canary = ReadyView(side="canary", ready=0, wanted=1)
+    assert ready_line([primary, canary]) == ("pods primary 2/3 ready  canary 0/1 ready",)
+    assert ready_line([]) == ()

@@ -17,7 +17,7 @@ from analysis.model import (
 from canary.api.validation import parse_canary
 from canary.views.blocks import Rows
 from canary.views.outlook import StepOutlook, outlook
-from canary.views.sight import shown, sight
+from canary.views.sight import Bursts, shown, sight
 from tests.api.examples import a_canary, patched
 from tests.cases.judges.sequential import asks
 
@@ -137,3 +137,11 @@ def test_people_read_it_as_a_table():
         ),
     )
     assert shown([]) == ()
+
+
+def test_bursts_are_told_with_what_to_write() -> None:
+    seen = Bursts(metric="errors", over=timedelta(hours=2), measured=0.0312)
+    assert seen.told == (
+        "errors: in the last 2h bad requests came together on single pods by 0.0312; to allow for "
+        'that, write judgeOptions: clustering: "0.052"'
+    )

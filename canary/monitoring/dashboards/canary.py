@@ -123,6 +123,13 @@ CANARY = GrafanaDashboard(
     ),
     marks=(
         TimeMark(
+            name="starts",
+            expression=f"tidegate_canary_steps{{{_ONE}}} unless tidegate_canary_steps{{{_ONE}}} "
+            "offset 1m",
+            text="a run begins",
+            color="blue",
+        ),
+        TimeMark(
             name="runs",
             expression=f"time() - tidegate_canary_last_run_timestamp_seconds{{{_ONE}}} < 60",
             text="{{outcome}}",
@@ -164,7 +171,9 @@ CANARY = GrafanaDashboard(
                     unit="percent",
                     queries=(
                         PanelQuery(
-                            expression=f'max(tidegate_canary_weight{{{_ONE}, side="canary"}})',
+                            # At rest there is no weight, and none of the traffic is the canary's.
+                            expression=f'max(tidegate_canary_weight{{{_ONE}, side="canary"}}) '
+                            f"or max(tidegate_canary_phase{{{_ONE}}}) * 0",
                             legend="asked",
                         ),
                         PanelQuery(
@@ -246,6 +255,38 @@ CANARY = GrafanaDashboard(
                             legend="{{metric}}",
                         ),
                     ),
+                ),
+            ),
+        ),
+        PanelRow(
+            title="Evidence of judges that count or compare",
+            panels=(
+                GrafanaPanel(
+                    title="Evidence that the canary is worse",
+                    width=12,
+                    text="1 is none. A run is rolled back where it reaches the limit that its check "
+                    "says, 100 for one metric where nothing else is chosen.",
+                    queries=(
+                        PanelQuery(
+                            expression=f"max by (metric) (tidegate_canary_evidence{{{_ONE}}})",
+                            legend="{{metric}}",
+                        ),
+                    ),
+                    custom=MappingProxyType({"scaleDistribution": {"type": "log", "log": 10}}),
+                ),
+                GrafanaPanel(
+                    title="Bad requests of the canary, as a multiple of the primary's",
+                    width=12,
+                    text="The multiple lies between low and high, by 95 %; 1 is as good. It proves "
+                    "nothing by itself: the judge goes by its evidence.",
+                    queries=(
+                        PanelQuery(
+                            expression="max by (metric, bound) "
+                            f"(tidegate_canary_evidence_ratio{{{_ONE}}})",
+                            legend="{{metric}} {{bound}}",
+                        ),
+                    ),
+                    custom=MappingProxyType({"scaleDistribution": {"type": "log", "log": 10}}),
                 ),
             ),
         ),

@@ -121,6 +121,31 @@ CONTROLLER = GrafanaDashboard(
                 ),
             ),
         ),
+        PanelRow(
+            title="Objects",
+            panels=(
+                GrafanaPanel(
+                    title="Objects",
+                    text="How many there are of each kind: the Canaries', and others'.",
+                    queries=(
+                        PanelQuery(
+                            expression="max by (kind, owner) (tidegate_objects)",
+                            legend="{{kind}}: {{owner}}",
+                        ),
+                    ),
+                ),
+                GrafanaPanel(
+                    title="Objects in the fullest namespace",
+                    text="Of the kinds that a namespace has a limit of.",
+                    queries=(
+                        PanelQuery(
+                            expression="max by (kind, namespace) (tidegate_objects_fullest_namespace)",
+                            legend="{{kind}}: {{namespace}}",
+                        ),
+                    ),
+                ),
+            ),
+        ),
         _calls("Work on Canaries", "reconcile", ""),
         _calls("Kubernetes API", "api_request", "resource"),
         _calls("Queries", "query", "provider"),

@@ -4,6 +4,7 @@ import os
 import random
 import socket
 from collections import deque
+from itertools import chain
 from types import TracebackType
 from typing import Self
 
@@ -88,7 +89,8 @@ def free_port() -> int:
     asks here passes over it, because its number is held as a UDP port: for as long as this process
     lives, or until it has asked for many more.
     """
-    for port in random.sample(_PORTS, len(_PORTS)):
+    first = random.randrange(len(_PORTS))
+    for port in chain(_PORTS[first:], _PORTS[:first]):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             try:

@@ -292,6 +292,7 @@ def test_it_is_asked_for_the_value_of_both_sides():
         ({"tolerence": "1"}, "judgeOptions.tolerence: judge mann-whitney reads no such option; it reads allowedDecrease, allowedIncrease, confidence, direction,"),
         ({"direction": "up"}, "judgeOptions.direction: 'up' does not fit; write one of either, increase, decrease"),
         ({"effectSize": "cohen"}, "judgeOptions.effectSize: 'cohen' does not fit; write one of meanRatio, cles"),
+        ({"confidence": "0.9999999999999999"}, "judgeOptions.confidence: '0.9999999999999999' does not fit; write a level from 0.5 to below 1"),
         ({"confidence": "98"}, "judgeOptions.confidence: '98' does not fit; write a level from 0.5 to below 1"),
         ({"tolerance": "x"}, "judgeOptions.tolerance: 'x' does not fit; write a share from 0 to below 1"),
         ({"minPoints": "2.5"}, "judgeOptions.minPoints: '2.5' does not fit; write a whole number from 2 to 36"),

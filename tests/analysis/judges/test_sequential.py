@@ -10,7 +10,7 @@ import pytest
 
 from analysis.errors import QueryError
 from analysis.evidence import BothCounts, Count
-from analysis.judges import check, counted, counts
+from analysis.judges import check, counted, counts, harm
 from analysis.judges.sequential import SequentialJudge
 from analysis.model import (
     Bounds,
@@ -28,7 +28,7 @@ from analysis.model import (
     Verdict,
     memory_bytes,
 )
-from analysis.tally import counted_to
+from analysis.tally import counted_to, digits
 from tests.cases.judges.sequential import asks
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -362,6 +362,13 @@ def test_what_a_memory_proves_is_said_in_words():
     assert "evidence of harm: over 1,000,000" in SequentialJudge.evidence(overwhelming)
 
 
+def test_what_a_memory_proves_is_a_number_up_to_a_million():
+    some = judged(a_metric(), 600, 30, 600, 3).memory
+    assert f"evidence of harm: {digits(harm('sequential', some))}" in SequentialJudge.evidence(some)
+    assert harm("sequential", judged(a_metric(), 6000, 3000, 6000, 3).memory) == pytest.approx(1e6)
+    assert harm("threshold", some) is harm("unknown", some) is None
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -377,6 +384,7 @@ def test_what_a_memory_proves_is_said_in_words():
 def test_of_a_damaged_memory_nothing_is_said(damage):
     memory = {**judged(a_metric(), 600, 30, 600, 3).memory, **damage} if damage else {}
     assert SequentialJudge.evidence(memory) == ()
+    assert harm("sequential", memory) is None
 
 
 def test_what_a_memory_has_counted_is_known_with_how_long_that_took():

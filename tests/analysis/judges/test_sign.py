@@ -11,7 +11,7 @@ import pytest
 
 from analysis.errors import QueryError
 from analysis.evidence import Count, above
-from analysis.judges import check, compares, counts, evidence
+from analysis.judges import check, compares, counts, evidence, harm
 from analysis.judges.sign import SignJudge
 from analysis.model import (
     Bounds,
@@ -196,6 +196,8 @@ def test_what_a_memory_proves_is_said_in_words():
         "evidence of harmlessness: 102",
     )
     assert evidence("sign", {}) == ()
+    assert harm("sign", memory) == pytest.approx(102, abs=0.5)
+    assert harm("sign", {}) is None
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ async def test_a_store_that_is_away_is_not_asked_about_each(serve):
 
 
 @pytest.mark.parametrize(
-    ("name", "together"), [("prometheus", True), ("loki", False), ("nobody's", False)]
+    ("name", "together"), [("prometheus", True), ("skywalking", False), ("nobody's", False)]
 )
 def test_it_is_known_beforehand_who_counts_together(name, together):
-    assert counts_together(name) is together
+    assert counts_together(ProviderSpec(type=name)) is together

@@ -23,7 +23,8 @@ from analysis.model import (
     Verdict,
 )
 from analysis.providers import ProviderDefaults
-from analysis.providers.prometheus import LOOK_BACK, SETTLE, PrometheusProvider
+from analysis.providers.matrices import LOOK_BACK
+from analysis.providers.prometheus import SETTLE, PrometheusProvider
 from analysis.providers.scrape import ScrapeProvider
 from analysis.tally import counted_to
 from tests.analysis.servers import data, in_turn, says, vector

@@ -8,4 +8,11 @@ CASE = (
     NotifierCase(
         name="cloudevents", notifier="cloudevents", token=TOKEN, success=Answer(status=202)
     ),
+    NotifierCase(
+        name="cloudevents-cdevents",
+        notifier="cloudevents",
+        token=TOKEN,
+        settings={"format": "cdevents"},
+        success=Answer(status=202),
+    ),
 )

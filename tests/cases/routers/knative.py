@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from canary.api.annotations import READY_REVISION
 from tests.case import RouterCase
 
 SERVING = "knative.dev/serving@v0.51.0"
@@ -47,6 +48,7 @@ CASE = RouterCase(
     },
     foreign={"Service": spec()},
     read=(service(**{"tidegate.dev/primary-revision": "podinfo-00001"}),),
+    annotations=frozenset({READY_REVISION}),
     edits=True,
     released=True,
     published=((SERVING, "config/core/300-resources/service.yaml"),),

@@ -1,6 +1,6 @@
 """The names that a rule in CEL may use: functions, variables, and libraries of functions."""
 
-#: Functions that the package evaluates; `expressions` adds `isSorted`.
+#: Functions that the package evaluates; `expressions` adds `isSorted` and `sum`.
 EVALUATED = frozenset(
     [
         "bool",
@@ -26,6 +26,7 @@ EVALUATED = frozenset(
         "size",
         "startsWith",
         "string",
+        "sum",
         "timestamp",
         "type",
         "uint",
@@ -98,7 +99,6 @@ NOT_EVALUATED = frozenset(
         "split",
         "sub",
         "substring",
-        "sum",
         "transformList",
         "transformMap",
         "transformMapEntry",

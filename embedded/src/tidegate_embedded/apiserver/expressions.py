@@ -29,6 +29,8 @@ RULES = "x-kubernetes-validations"
 #: What goes wrong in an expression.
 _FAILURES = (RuntimeError, ValueError, TypeError, KeyError, ArithmeticError)
 
+#: The library counts the bytes of a text where Kubernetes counts its characters.
+_SIZE = re.compile(r"\bsize\(")
 _OPTIONAL_FIELDS = re.compile(r"\.\?|\[\?|\{\?")
 _BOUND = re.compile(
     r"\.(?:all|exists|exists_one|existsOne|map|filter|transformList|transformMap|transformMapEntry)"
@@ -46,7 +48,7 @@ def _compiled(expression: str) -> Any | None:
     lacking = not EVALUATED.issuperset(_functions(program)) or bool(
         LIBRARIES.intersection(program.variables()) - _bound(expression)
     )
-    return None if lacking else program
+    return None if lacking else cel.compile(_SIZE.sub("length(", expression))
 
 
 def _functions(program: Any) -> frozenset[str]:
@@ -78,6 +80,8 @@ def _said(failure: Exception) -> str:
 def _evaluate(program: Any, scope: Object) -> Any:
     context = cel.Context(variables=scope)
     context.add_function("isSorted", lambda items: list(items) == sorted(items))
+    context.add_function("length", len)
+    context.add_function("sum", sum)
     return program.execute(context)
 
 
