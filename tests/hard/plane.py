@@ -113,6 +113,9 @@ class PlaneWorld(HardWorld):
     def behind(self, proxy: SomeProxy) -> AbstractAsyncContextManager[SomeProxy]:
         return serving(proxy, self._plane.tls_of_another, trusts=self._plane.tls)
 
+    async def servers(self) -> Sequence[str]:
+        return await self._plane.standing()
+
     async def outage(self, proxy: Proxy, number: int) -> str:
         name = ("kube-apiserver", "etcd")[number % 2]
         if number // 2 % 2:

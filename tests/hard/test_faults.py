@@ -153,20 +153,21 @@ async def ended(world: HardWorld, name: str, phase: str, *, runs: int) -> None:
                 with suppress(Unreachable):
                     status = dict(await world.status(name))
     except TimeoutError as error:
-        there = await workloads(world)
+        there = await standing(world)
         raise AssertionError(
             f"{name} is not {phase} after {runs} runs: {status}\n{there}"
         ) from error
 
 
-async def workloads(world: HardWorld) -> str:
+async def standing(world: HardWorld) -> str:
     """Say how far the cluster itself is, so that its lateness is not taken for the controller's."""
-    return "\n".join(
+    workloads = [
         f"{kind.kind} {each['metadata']['name']} {each['metadata'].get('generation', '')} "
         f"{each.get('status')}"
         for kind in (DEPLOYMENT, REPLICA_SET, POD)
         for each in await world.objects(kind)
-    )
+    ]
+    return "\n".join((*await recorded(world), *workloads, *await world.servers()))
 
 
 async def gone(world: HardWorld, name: str) -> None:

@@ -81,6 +81,10 @@ class HardWorld(AnyWorld, ABC):
         """Put a proxy before the API server, as like it as can be."""
 
     @abstractmethod
+    async def servers(self) -> Sequence[str]:
+        """Say of each server and node how it is, for the message of a failure."""
+
+    @abstractmethod
     async def outage(self, proxy: Proxy, number: int) -> str:
         """Let the servers fail and come back, in one way after the other; tell in which."""
 
@@ -130,6 +134,9 @@ class EmbeddedHardWorld(World, HardWorld):
 
     def behind(self, proxy: SomeProxy) -> AbstractAsyncContextManager[SomeProxy]:
         return serving(proxy)
+
+    async def servers(self) -> Sequence[str]:
+        return ()
 
     async def outage(self, proxy: Proxy, number: int) -> str:
         if number % 2:

@@ -26,6 +26,7 @@ from tests.testbed.arguments import LOOPBACK
 from tests.testbed.build import BuildFailed, provide_programs
 from tests.testbed.pods import Kubelet
 from tests.testbed.processes import Processes
+from tests.testbed.reminder import Reminder
 from tests.testbed.scratch import scratch_folder
 from tests.testbed.tools import CACHE
 from tests.testbed.users import TIDEGATE, User, tester, tokens, write_kubeconfig
@@ -147,6 +148,18 @@ class ControlPlane(Opened):
         """The file of the audit log, which goes on when the API server is started again."""
         return self._logs / "audit.log"
 
+    async def standing(self) -> list[str]:
+        """Say of each program and node how it is, for the message of a failure."""
+        async with self.client() as client:
+            found = (await client.get("/api/v1/nodes")).json()["items"]
+        return [
+            *self._processes.standing(),
+            *(
+                f"{each['metadata']['name']} {each['spec']} {each['status'].get('conditions')}"
+                for each in found
+            ),
+        ]
+
     async def versions(
         self, *, group: str, resource: str, namespace: str, name: str
     ) -> list[dict[str, Any]]:
@@ -237,6 +250,8 @@ class ControlPlane(Opened):
                 created = await client.post("/api/v1/nodes", json=nodes.node(number))
                 created.raise_for_status()
         await self._processes.until(self._nodes_take_pods, "the nodes take pods")
+        if self._pods == "reported":
+            await context.enter_async_context(Reminder(self.client()))
         if self._pods == "served":
             self.kubelet = await context.enter_async_context(
                 Kubelet(

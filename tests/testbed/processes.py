@@ -78,6 +78,13 @@ class Processes:
             if name in self._running:
                 await self.stop(name)
 
+    def standing(self) -> list[str]:
+        """Say of each program whether it runs, and the end of its log, for a failure's message."""
+        return [
+            f"{name} {_state(self._running.get(name))}: {last_lines(self.log(name))}"
+            for name in self._arguments
+        ]
+
     async def until(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
         """Wait until something holds while every program runs.
 
@@ -94,3 +101,9 @@ class Processes:
                     f"{self._whole}: {cause} before {what}; all of it is in {self._logs}\n{logs}"
                 )
             await asyncio.sleep(_POLL_SECONDS)
+
+
+def _state(process: asyncio.subprocess.Process | None) -> str:
+    if process is None:
+        return "was stopped"
+    return "runs" if process.returncode is None else f"ended with {process.returncode}"

@@ -21,6 +21,10 @@ DEADLINE_SECONDS = 180.0
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 PODS = "/api/v1/namespaces/default/pods"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+POLICIES = (
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+)
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -263,12 +267,16 @@ async def test_a_user_that_there_is_not_is_refused_with_those_that_there_are(pla
         plane.kubeconfig_of("nobody")
 
 
-async def test_thousands_of_pods_need_no_process_where_they_are_only_reported(tmp_path, plane):
-    programs = found_programs(NAMES)
-    async with (
-        ControlPlane(programs, logs=tmp_path, pods="reported") as reported,
-        reported.client() as api,
-    ):
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def reported(plane, tmp_path_factory) -> AsyncIterator[ControlPlane]:
+    """Beside the other one, so that no pod of it is served."""
+    logs = tmp_path_factory.mktemp("reported")
+    async with ControlPlane(found_programs(NAMES), logs=logs, pods="reported") as reported:
+        yield reported
+
+
+async def test_thousands_of_pods_need_no_process_where_they_are_only_reported(reported):
+    async with reported.client() as api:
         many = deployment("1.0")
         many["spec"]["replicas"] = 100
         (await api.post(DEPLOYMENTS, json=many)).raise_for_status()
@@ -281,3 +289,67 @@ async def test_thousands_of_pods_need_no_process_where_they_are_only_reported(tm
         (await api.delete(f"{DEPLOYMENTS}/app", params={"propagationPolicy": "Background"}))
         await eventually(lambda: nothing(api, PODS), "the pods have gone")
         assert reported.kubelet is None
+
+
+async def test_a_pod_whose_report_the_api_server_has_refused_is_reported_again(reported):
+    async with reported.client() as api:
+        await refuse_reports(api)
+        probe = pod("probe")
+        (await api.post(PODS, json=probe)).raise_for_status()
+
+        async def is_refused() -> bool:
+            patch = {"status": {"message": "a probe"}}
+            answer = await api.patch(f"{PODS}/probe/status", json=patch, headers=MERGE)
+            return answer.status_code == 422
+
+        await eventually(is_refused, "reports are refused")
+        mark = reported.audited_bytes
+        (await api.post(PODS, json=pod("app"))).raise_for_status()
+
+        async def was_refused() -> bool:
+            return any(
+                (each.resource, each.subresource, each.name, each.status)
+                == ("pods", "status", "app", 422)
+                for each in reported.audit(since=mark)
+            )
+
+        await eventually(was_refused, "the report of the pod was refused")
+        for path in POLICIES:
+            (await api.delete(f"{path}/no-reports")).raise_for_status()
+
+        async def runs() -> bool:
+            found = (await api.get(f"{PODS}/app")).json()
+            return bool(found["status"].get("podIP")) and found["status"]["phase"] == "Running"
+
+        await eventually(runs, "the pod is reported")
+        for name in ("probe", "app"):
+            (await api.delete(f"{PODS}/{name}")).raise_for_status()
+        await eventually(lambda: nothing(api, PODS), "the pods have gone")
+
+
+def pod(name: str) -> dict[str, Any]:
+    container = {"name": "app", "image": "registry.example/app:1.0"}
+    return {"metadata": {"name": name}, "spec": {"containers": [container]}}
+
+
+async def refuse_reports(api: httpx.AsyncClient) -> None:
+    """Have the API server refuse whatever is reported of pods."""
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["UPDATE"],
+        "resources": ["pods/status"],
+    }
+    policy = {
+        "metadata": {"name": "no-reports"},
+        "spec": {
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": "false", "message": "no reports"}],
+        },
+    }
+    binding = {
+        "metadata": {"name": "no-reports"},
+        "spec": {"policyName": "no-reports", "validationActions": ["Deny"]},
+    }
+    for path, manifest in zip(POLICIES, (policy, binding), strict=True):
+        (await api.post(path, json=manifest)).raise_for_status()
