@@ -24,11 +24,7 @@ def samples_of(data: Any, where: str) -> Mapping[Labels, Samples]:
     Raises:
         QueryError: it is none.
     """
-    match data:
-        case {"resultType": "matrix", "result": list(series)}:
-            pass
-        case _:
-            raise unexpected(where)
+    series = _series(data, "matrix", where)
     try:
         return {tuple(sorted(each["metric"].items())): _finite(each["values"]) for each in series}
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -41,15 +37,18 @@ def labels_of(data: Any, where: str) -> list[Labels]:
     Raises:
         QueryError: it is none.
     """
-    match data:
-        case {"resultType": "vector", "result": list(series)}:
-            pass
-        case _:
-            raise unexpected(where)
+    series = _series(data, "vector", where)
     try:
         return [tuple(each["metric"].items()) for each in series]
     except (LookupError, TypeError, AttributeError) as error:
         raise unexpected(where) from error
+
+
+def _series(data: Any, result_type: str, where: str) -> list[Any]:
+    match data:
+        case {"resultType": found, "result": list(series)} if found == result_type:
+            return series
+    raise unexpected(where)
 
 
 def _finite(values: Any) -> Samples:

@@ -81,7 +81,7 @@ class Processes:
     def standing(self) -> list[str]:
         """Say of each program whether it runs, and the end of its log, for a failure's message."""
         return [
-            f"{name} {_state(self._running.get(name))}: {last_lines(self.log(name))}"
+            f"{name}: {_state(self._running.get(name))}: {last_lines(self.log(name))}"
             for name in self._arguments
         ]
 
@@ -96,7 +96,7 @@ class Processes:
             ended = [name for name, each in self._running.items() if each.returncode is not None]
             if ended or time.monotonic() > deadline:
                 cause = f"{', '.join(ended)} ended" if ended else f"waited {_START_SECONDS:g} s"
-                logs = "\n".join(f"{each}: {last_lines(self.log(each))}" for each in self._running)
+                logs = "\n".join(self.standing())
                 raise ProgramFailed(
                     f"{self._whole}: {cause} before {what}; all of it is in {self._logs}\n{logs}"
                 )

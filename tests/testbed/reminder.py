@@ -1,8 +1,8 @@
-"""What kwok gives up is done in the end, as a kubelet does it that tries again.
+"""Has kwok try again what it gives up, as a kubelet would.
 
-kwok tries again where a connection is refused or a server says that it is not there, and nowhere
-else: where an API server ends in the midst of a request, or has lost its etcd, a pod is left as it
-is. It looks again at a pod that changes, so one that waits for long is changed.
+kwok repeats a write only where the connection is refused or the server says that it is unavailable
+or too busy. If an API server ends in the middle of a request, or has lost its etcd, kwok leaves the
+pod as it is. It looks at a pod again when the pod changes, so pods that wait for long are changed.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tidegate_embedded.opening import Opened, end_task
 _PODS = "/api/v1/pods"
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 _SECONDS = 2.0
-#: What is changed of a pod: nothing that anybody looks at.
+#: The annotation that is changed; nothing else reads it.
 REMINDED = "testbed.tidegate.dev/reminded"
 
 
@@ -51,7 +51,7 @@ class Reminder(Opened):
 
 
 def waits(pod: dict[str, Any]) -> bool:
-    """Tell whether it is kwok's turn: a pod on a node has no address, or is to go."""
+    """Tell whether kwok has yet to give a pod on a node its address, or to remove a deleted one."""
     is_new = bool(pod["spec"].get("nodeName")) and not pod["status"].get("podIP")
     return is_new or "deletionTimestamp" in pod["metadata"]
 
